@@ -1,0 +1,28 @@
+"""The Celery application. Tasks live in `<app>/tasks.py`; the beat schedule is a setting."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("switchyard")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_django_logging(**_signal: Any) -> None:
+    """A receiver here tells Celery to leave logging as Django's settings made it."""
+
+
+@worker_process_init.connect
+def end_with_the_worker(**_signal: Any) -> None:
+    """A pool process must not outlive the worker that a kill -9 took: it would hold leases nobody renews."""
+    from config.processes import end_with_parent
+
+    end_with_parent()

@@ -1,0 +1,191 @@
+"""One settings module, from the environment only. docs/configuration.md lists every variable."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+
+from config import environment
+from config.environment import BASE_DIR, env
+
+VAR_DIR = environment.var_dir()
+PORT = environment.port()
+PUBLIC_URL = environment.public_url()
+SECRET_KEY = environment.secret_key()
+FERNET_KEYS = environment.fernet_keys()
+# Unset, keys are generated but pages of errors stay plain and no query log grows in long-lived workers.
+DEBUG = env.bool("DEBUG", False)
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS",
+    default=[str(urlsplit(PUBLIC_URL).hostname), "localhost", "127.0.0.1", "[::1]"]
+    if environment.is_production()
+    else ["*"],
+)
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "connectors",
+    "instances",
+    "events",
+    "polling",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.api.RequestIdMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "config.api.FrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+APPEND_SLASH = False
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# PostgreSQL is the truth. Connections persist: a new one costs more than the work done over it.
+_embedded_database = {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": "switchyard",
+    "USER": "postgres",
+    "HOST": str(environment.socket_directory()),
+}
+_database: dict[str, Any] = _embedded_database if environment.is_embedding_postgres() else env.db_url("DATABASE_URL")
+DATABASES = {"default": {**_database, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "instances.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "/console/login/"
+
+# Valkey or Redis is a doorbell. Celery messages carry ids at most and may be lost, doubled or late without harm.
+REDIS_URL = environment.redis_url()
+CELERY_BROKER_URL = environment.broker_url()
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+    "visibility_timeout": 3600,
+    "global_keyprefix": env.str("BROKER_KEY_PREFIX", ""),
+}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_DEFAULT_QUEUE = "default"
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_TIMEZONE = "UTC"
+# Celery closes Django's connection around every task unless this is set.
+CELERY_DB_REUSE_MAX = 1_000_000
+SWEEP_SECONDS = env.float("SWEEP_SECONDS", 2.0)
+CELERY_BEAT_SCHEDULE = {
+    "poll what is due": {
+        "task": "polling.tasks.sweep",
+        "schedule": env.float("POLL_SWEEP_SECONDS", 1.0),
+        "options": {"queue": "polling", "expires": 10},
+    },
+    "deliver what is due": {
+        "task": "events.tasks.deliver",
+        "schedule": SWEEP_SECONDS,
+        "options": {"queue": "delivery", "expires": 10},
+    },
+}
+
+# Polling
+POLL_INTERVAL_FLOOR = env.float("POLL_INTERVAL_FLOOR", 30.0)
+POLL_OVERLAP_SECONDS = env.float("POLL_OVERLAP_SECONDS", 120.0)
+POLL_FAILURES_BEFORE_DISABLING = env.int("POLL_FAILURES_BEFORE_DISABLING", 100)
+CONNECTWISE_CLIENT_ID = env.str("CONNECTWISE_CLIENT_ID", "")
+
+# The egress door: everything private is refused unless it is listed here.
+EGRESS_ALLOW_NETWORKS = [ipaddress.ip_network(network) for network in env.list("EGRESS_ALLOW_NETWORKS", default=[])]
+EGRESS_CA_BUNDLE = env.str("EGRESS_CA_BUNDLE", "")
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["instances.authentication.SecretAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["instances.authentication.NeedsUserAndOrganization"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.JSONParser"],
+    "EXCEPTION_HANDLER": "config.api.exception_handler",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "rest_framework.negotiation.DefaultContentNegotiation",
+    "URL_FORMAT_OVERRIDE": None,
+}
+# Larger bodies than any notification or instance needs are refused before they are parsed.
+DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REQUEST_BODY_LIMIT", 1024 * 1024)
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https://")
+SECURE_REFERRER_POLICY = "same-origin"
+
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "structlog.stdlib.ProcessorFormatter",
+            "foreign_pre_chain": [
+                structlog.stdlib.add_log_level,
+                structlog.stdlib.add_logger_name,
+                structlog.stdlib.ExtraAdder(),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+            ],
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {
+        # Their debug and info lines carry URLs with query strings, task arguments or one line per beat.
+        "urllib3": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},
+        "django.db.backends": {"level": "INFO"},
+    },
+}

@@ -1,0 +1,25 @@
+"""Which road leads where."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import include, path
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return redirect("/console/")
+
+
+urlpatterns = [
+    path("", home),
+    path("console/", admin.site.urls),
+    path("elements/api-v2/", include("events.urls")),
+    path("elements/api-v2/", include("instances.urls")),
+    # Whatever no platform path took is a resource of the token's instance.
+    path("elements/api-v2/", include("instances.hub_urls")),
+]
+
+handler404 = "config.api.not_found"
+handler500 = "config.api.server_error"

@@ -1,0 +1,120 @@
+"""Who may use which provider account."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from connectors import registry
+from connectors.element import Element
+
+
+class Organization(models.Model):
+    """The tenant. Everything belongs to one."""
+
+    RETRY, QUEUE = "retry", "queue"
+
+    name = models.CharField(max_length=200, unique=True)
+    secret_hash = models.CharField(max_length=64, unique=True, editable=False)
+    secret_encrypted = models.TextField(editable=False)
+    failure_policy = models.CharField(max_length=5, choices=[(RETRY, RETRY), (QUEUE, QUEUE)], default=RETRY)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save()
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractUser):
+    """A person or a program of an organization; signs in to the console and calls the API."""
+
+    OWNER, OPERATOR, VIEWER = "owner", "operator", "viewer"
+
+    username = None  # type: ignore[assignment]  # people sign in with their e-mail address
+    email = models.EmailField(unique=True)
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, null=True, related_name="users")
+    role = models.CharField(
+        max_length=8, choices=[(OWNER, OWNER), (OPERATOR, OPERATOR), (VIEWER, VIEWER)], default=OWNER
+    )
+    secret_hash = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    secret_encrypted = models.TextField(blank=True, editable=False)
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects = UserManager()  # type: ignore[misc,assignment]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Instance(models.Model):
+    """One organization's authenticated use of one element.
+
+    Rows are written by `provisioning` only. What identifies the provider account and every entry that is not an
+    event setting sits encrypted in `configuration_encrypted`; event settings are plain columns, since sweeps and
+    lists read them.
+    """
+
+    OWN, FULL = "own", "full"
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="instances")
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="instances")
+    element_key = models.CharField(max_length=64)
+    name = models.CharField(max_length=255)
+    tags = ArrayField(models.CharField(max_length=255), default=list, blank=True)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    token_encrypted = models.TextField(editable=False)
+    configuration_encrypted = models.TextField(editable=False)
+    provider_account = models.CharField(max_length=64, editable=False)
+    """`Connection.account()`: instances of one provider account share its rate limit."""
+    filters_nulls = models.BooleanField(default=True)
+
+    is_events_enabled = models.BooleanField(default=False)
+    event_method = models.CharField(max_length=8)
+    callback_url = models.TextField(blank=True)
+    signing_keys_encrypted = models.TextField(blank=True, editable=False)
+    """The signature keys as a JSON list, newest first; empty when notifications are not signed."""
+    poll_interval_minutes = models.DecimalField(max_digits=12, decimal_places=3, default=15)
+    poller_configuration = models.JSONField(null=True, blank=True)
+    """`event.poller.configuration` as it was sent; null where the element's default holds."""
+    raw_in_notifications = models.CharField(max_length=4, choices=[(OWN, OWN), (FULL, FULL)], default=OWN)
+
+    is_disabled = models.BooleanField(default=False)
+    is_valid = models.BooleanField(default=True)
+    invalid_reason = models.TextField(blank=True)
+    """Why it needs attention; empty while `is_valid`."""
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organization", "id"], name="instances_of_organization"),
+            models.Index(fields=["provider_account"], name="instances_of_account"),
+            GinIndex(fields=["tags"], name="instances_by_tag"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.pk})"
+
+    @property
+    def element(self) -> Element:
+        return registry.element(self.element_key)
+
+    @property
+    def topic(self) -> str:
+        """What its events are published under."""
+        return f"instance-{self.pk}-{self.element_key}-events"
