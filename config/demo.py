@@ -1,0 +1,267 @@
+"""The whole system on real traffic: `make demo`.
+
+Starts the stack with a ConnectWise sandbox and a callback receiver, creates an account and an instance over HTTP,
+changes records at the sandbox, and prints every standardized event as it arrives, with its signature check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from config import environment, stack
+from config.environment import BASE_DIR, MisconfiguredEnvironment
+
+LOGIN = "demo@example.com"
+START_SECONDS = 60
+ARRIVAL_SECONDS = 45
+POLL_MINUTES = "0.05"
+DATES = {
+    "updatedDateField": "_info.lastUpdated",
+    "updatedDateFormat": "yyyy-MM-dd'T'HH:mm:ss'Z'",
+    "updatedDateTimezone": "GMT",
+    "createdDateField": "_info.lastUpdated",
+    "createdDateFormat": "yyyy-MM-dd'T'HH:mm:ss'Z'",
+    "createdDateTimezone": "GMT",
+}
+
+
+class DemoFailed(Exception):
+    """The message says what did not happen, and where to look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """An event that a change at the sandbox must lead to."""
+
+    event_type: str
+    object_type: str
+    object_id: str
+
+
+def call(method: str, url: str, body: Any = None, headers: dict[str, str] | None = None) -> Any:
+    """JSON in, JSON out. Raises DemoFailed with the answer's own words."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(  # noqa: S310
+        url, data=data, method=method, headers={"Content-Type": "application/json", **(headers or {})}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            text = answer.read()
+    except urllib.error.HTTPError as refused:
+        raise DemoFailed(f"{method} {url} answered {refused.code}: {refused.read().decode()[:500]}") from refused
+    return json.loads(text) if text else None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_up(url: str, supervisor: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        with contextlib.suppress(OSError, DemoFailed):
+            call("GET", url)
+            return
+        if supervisor.poll() is not None or time.monotonic() > deadline:
+            raise DemoFailed(f"{url} does not answer; the logs are in {environment.var_dir() / 'logs'}")
+        time.sleep(0.2)
+
+
+def create_account() -> tuple[dict[str, Any], str]:
+    password = secrets.token_urlsafe(9)
+    command = [sys.executable, "manage.py", "create_account", "--organization", "Demo", "--login", LOGIN]
+    done = subprocess.run([*command, "--password", password], cwd=BASE_DIR, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise DemoFailed(f"create_account failed: {done.stderr.strip()}")
+    return json.loads(done.stdout), password
+
+
+def instance_body(sandbox: dict[str, str], callback_url: str, key: str) -> dict[str, Any]:
+    """The body of the documentation's example: one instance that polls contacts, organizations and incidents."""
+    pollers = {
+        resource: {
+            "url": f"/hubs/crm/{resource}?where=lastUpdated>'${{gmtDate:yyyy-MM-dd'T'HH:mm:ss'Z'}}'",
+            "idField": "id",
+            "datesConfiguration": DATES,
+        }
+        for resource in ("contacts", "organizations", "incidents")
+    }
+    return {
+        "element": {"key": "connectwisecrmrest"},
+        "name": "Demo CRM",
+        "tags": ["demo"],
+        "configuration": {
+            "baseUrl": sandbox["baseUrl"],
+            "company": sandbox["company"],
+            "public.key": sandbox["publicKey"],
+            "private.key": sandbox["privateKey"],
+            "event.notification.enabled": True,
+            "event.notification.callback.url": callback_url,
+            "event.notification.signature.key": key,
+            "event.poller.refresh_interval": POLL_MINUTES,
+            "event.poller.configuration": pollers,
+        },
+    }
+
+
+def change_records(sandbox_url: str) -> list[Expected]:
+    """Change, at the provider, what the instance watches. Returns the events that must follow."""
+
+    def add(collection: str, fields: dict[str, Any]) -> str:
+        return str(call("POST", f"{sandbox_url}/_sandbox/{collection}", fields)["id"])
+
+    def edit(collection: str, record_id: str, fields: dict[str, Any]) -> str:
+        return str(call("PATCH", f"{sandbox_url}/_sandbox/{collection}/{record_id}", fields)["id"])
+
+    def some(collection: str, position: int) -> str:
+        return str(call("GET", f"{sandbox_url}/_sandbox/{collection}")[position])
+
+    contact = add("contacts", {"firstName": "Zoë", "lastName": "O'Brien", "title": "CTO"})
+    edited = edit("contacts", some("contacts", 6), {"title": "Head of Everything"})
+    company = edit("companies", some("companies", 2), {"city": "Tampa"})
+    ticket = add("tickets", {"summary": "The printer is on fire"})
+    return [
+        Expected("CREATED", "contacts", contact),
+        Expected("UPDATED", "contacts", edited),
+        Expected("UPDATED", "organizations", company),
+        Expected("CREATED", "incidents", ticket),
+    ]
+
+
+def arriving(receiver_url: str) -> Iterator[dict[str, Any]]:
+    """Notifications, each once, as the receiver gets them; ends after ARRIVAL_SECONDS."""
+    seen = 0
+    deadline = time.monotonic() + ARRIVAL_SECONDS
+    while time.monotonic() < deadline:
+        notifications = call("GET", f"{receiver_url}/_receiver/notifications")
+        yield from notifications[seen:]
+        seen = len(notifications)
+        time.sleep(0.2)
+
+
+def show(notification: dict[str, Any]) -> list[Expected]:
+    verdicts = notification["verdicts"]
+    message = notification["body"]["message"]
+    found = []
+    for event in message["events"]:
+        found.append(Expected(event["eventType"], event["objectType"], event["objectId"]))
+        print(
+            f"  {event['eventType']:<8} {event['objectType']:<14} {event['objectId']:<8} changed {event['date']}"
+            f"  event {message['eventId']}"
+        )
+    print(f"           signatures: Elements {verdicts['elements']}, Standard Webhooks {verdicts['standard']}", flush=True)
+    if (verdicts["elements"], verdicts["standard"]) != ("valid", "valid"):
+        raise DemoFailed(f"event {message['eventId']} arrived with a signature that does not hold")
+    return found
+
+
+def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str) -> str:
+    """Returns the console password. Raises DemoFailed."""
+    account, password = create_account()
+    headers = {"Authorization": f"User {account['userSecret']}, Organization {account['organizationSecret']}"}
+    sandbox = call("GET", f"{sandbox_url}/_sandbox/credentials")
+    body = instance_body(sandbox, f"{receiver_url}/callback", key)
+    instance = call("POST", f"{base_url}/elements/api-v2/instances", body, headers)
+    print(f"Instance {instance['id']} of {instance['element']['key']} polls ConnectWise every {POLL_MINUTES} minutes.")
+
+    missing = change_records(sandbox_url)
+    print(f"Changed {len(missing)} records at the sandbox. Events, as they arrive:\n")
+    for notification in arriving(receiver_url):
+        for event in show(notification):
+            if event not in missing:
+                raise DemoFailed(f"{event} arrived, which nobody caused or which had arrived before")
+            missing.remove(event)
+        if not missing:
+            break
+    if missing:
+        raise DemoFailed(f"did not arrive in {ARRIVAL_SECONDS} s: {missing}; logs: {environment.var_dir() / 'logs'}")
+
+    hub_headers = {"Authorization": f"User {account['userSecret']}, Element {instance['token']}"}
+    contacts = call("GET", f"{base_url}/elements/api-v2/hubs/crm/contacts?pageSize=2", headers=hub_headers)
+    print(f"\nEvery event arrived once. The hub API answers too: {len(contacts)} contacts read with the instance's token.")
+    print("\nTry it:")
+    print(f"  curl -H 'Authorization: {headers['Authorization']}' {base_url}/elements/api-v2/instances")
+    print(f"  curl -X PATCH -d '{{\"title\": \"Boss\"}}' {sandbox_url}/_sandbox/contacts/{contacts[0]['id']}")
+    return password
+
+
+def prepare_environment() -> None:
+    """Settings for this process and all it starts. A demo begins with empty tables each time."""
+    home = environment.var_dir() / "demo"
+    os.environ["VAR_DIR"] = str(home)
+    os.environ.setdefault("EGRESS_ALLOW_NETWORKS", "127.0.0.0/8")
+    os.environ.setdefault("POLL_INTERVAL_FLOOR", "2")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    for external in ("DATABASE_URL", "REDIS_URL"):
+        if os.environ.get(external):
+            raise MisconfiguredEnvironment(f"the demo brings its own servers; unset {external}, or use `make up`")
+    if not stack.is_running():
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument("--once", action="store_true", help="end when every event has arrived")
+    arguments = parser.parse_args()
+    prepare_environment()
+    key = secrets.token_hex(16)
+    sandbox_port, receiver_port = free_port(), free_port()
+    helpers = [
+        stack.Program(
+            name="sandbox",
+            command=stack.python("-m", "connectors.sandbox", "--port", str(sandbox_port)),
+            is_app=False,
+        ),
+        stack.Program(
+            name="receiver",
+            command=stack.python("manage.py", "listen", "--port", str(receiver_port), "--key", key),
+            is_app=False,
+        ),
+    ]
+    configuration: Path = stack.write_configuration(also=helpers)
+    base_url = f"http://127.0.0.1:{environment.port()}"
+    sandbox_url, receiver_url = f"http://127.0.0.1:{sandbox_port}", f"http://127.0.0.1:{receiver_port}"
+    print(f"Starting Switchyard on {base_url} (logs in {environment.var_dir() / 'logs'}) ...", flush=True)
+    supervisor = subprocess.Popen(stack.supervisord(configuration), start_new_session=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    failure = ""
+    try:
+        wait_until_up(f"{base_url}/elements/api-v2/elements", supervisor)
+        wait_until_up(f"{sandbox_url}/_sandbox/credentials", supervisor)
+        wait_until_up(f"{receiver_url}/_receiver/notifications", supervisor)
+        password = tell_the_story(base_url, sandbox_url, receiver_url, key)
+        print(f"\nConsole: {base_url}/console/   login {LOGIN}   password {password}", flush=True)
+        if not arguments.once:
+            print("Running until Ctrl-C.", flush=True)
+            supervisor.wait()
+    except DemoFailed as problem:
+        failure = str(problem)
+    except KeyboardInterrupt:
+        print("\nEnding.")
+    finally:
+        supervisor.terminate()
+        supervisor.wait(60)
+    if failure:
+        sys.exit(f"demo: {failure}")
+
+
+if __name__ == "__main__":
+    main()
