@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from xmlrpc.client import ServerProxy
 
@@ -47,7 +46,6 @@ def main() -> None:
     for process in supervisor.getAllProcessInfo():  # type: ignore[union-attr]
         if process["statename"] == "STOPPED" and process["name"] != "boot":  # type: ignore[index,call-overload]
             supervisor.startProcess(process["name"], False)  # type: ignore[index,call-overload]
-    print("booted", file=sys.stderr)
 
 
 if __name__ == "__main__":

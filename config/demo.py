@@ -167,7 +167,9 @@ def show(notification: dict[str, Any]) -> list[Expected]:
             f"  {event['eventType']:<8} {event['objectType']:<14} {event['objectId']:<8} changed {event['date']}"
             f"  event {message['eventId']}"
         )
-    print(f"           signatures: Elements {verdicts['elements']}, Standard Webhooks {verdicts['standard']}", flush=True)
+    print(
+        f"           signatures: Elements {verdicts['elements']}, Standard Webhooks {verdicts['standard']}", flush=True
+    )
     if (verdicts["elements"], verdicts["standard"]) != ("valid", "valid"):
         raise DemoFailed(f"event {message['eventId']} arrived with a signature that does not hold")
     return found
@@ -196,10 +198,12 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
 
     hub_headers = {"Authorization": f"User {account['userSecret']}, Element {instance['token']}"}
     contacts = call("GET", f"{base_url}/elements/api-v2/hubs/crm/contacts?pageSize=2", headers=hub_headers)
-    print(f"\nEvery event arrived once. The hub API answers too: {len(contacts)} contacts read with the instance's token.")
+    print(
+        f"\nEvery event arrived once. The hub API answers too: {len(contacts)} contacts read with the instance's token."
+    )
     print("\nTry it:")
     print(f"  curl -H 'Authorization: {headers['Authorization']}' {base_url}/elements/api-v2/instances")
-    print(f"  curl -X PATCH -d '{{\"title\": \"Boss\"}}' {sandbox_url}/_sandbox/contacts/{contacts[0]['id']}")
+    print(f'  curl -X PATCH -d \'{{"title": "Boss"}}\' {sandbox_url}/_sandbox/contacts/{contacts[0]["id"]}')
     return password
 
 

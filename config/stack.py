@@ -135,7 +135,7 @@ def write_configuration(also: Sequence[Program] = ()) -> Path:
     control = control_socket()
     if is_running():
         raise MisconfiguredEnvironment(
-            f"this stack is running already, under {var}; end it first, or give this one a PORT and a VAR_DIR of its own"
+            f"this stack is running already, under {var}; end it first, or give this one its own PORT and VAR_DIR"
         )
     control.unlink(missing_ok=True)
     _refuse_taken_port()
