@@ -39,7 +39,8 @@ class ConfigField:
     aliases: tuple[str, ...] = ()
     """Other spellings that clients send; stored and returned under `key`."""
     identifies_account: bool = False
-    """Part of which provider account this is: when it changes, watermarks and known ids mean nothing any more."""
+    """Part of which provider account this is: when it changes, watermarks and known ids mean nothing any more.
+    Of a URL, the host is meant: paths change with the provider's releases."""
     is_url: bool = False
 
 
@@ -69,6 +70,9 @@ class Client(Protocol):
 
     def get(self, resource: Resource, record_id: str) -> Record:
         """One record. Raises RecordNotFound."""
+
+    def count(self, resource: Resource, query: Query) -> int:
+        """How many records the query's `where` finds, on all pages together."""
 
     def highest_id(self, resource: Resource) -> int | None:
         """The greatest record id there is now; None for an empty resource or one whose ids are no numbers."""
