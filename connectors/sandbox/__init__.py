@@ -1,0 +1,12 @@
+"""A ConnectWise PSA to develop and test against, on loopback: `python -m connectors.sandbox --port 8101`.
+
+It is strict. What ConnectWise refuses, it refuses, with the same status and body; where its behaviour is not known,
+the sandbox takes the reading that is harder on us. It needs no Django and knows nothing of Switchyard.
+
+A request goes through `server` (HTTP), `sandbox` (log, hook, scripted misbehaviour) and `api` (credentials, routing)
+to `listing` (conditions, order, pages) or `writing` (POST, PUT, PATCH); the records lie in `collection`.
+"""
+
+from connectors.sandbox.sandbox import LoggedRequest, Sandbox, SandboxFailed
+
+__all__ = ["LoggedRequest", "Sandbox", "SandboxFailed"]

@@ -1,0 +1,105 @@
+"""The set-up tables of the sandbox's company: what references may name, and its custom fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connectors.sandbox.schema import Record
+
+STATUSES_OF_A_BOARD = ("New", "In Progress", "Waiting on Client", "Completed", "Closed")
+CLOSED_STATUSES = frozenset({"Completed", "Closed"})
+
+BOARDS: Mapping[int, Record] = {
+    number: {"id": number, "name": name}
+    for number, name in enumerate(("Help Desk", "Network Operations", "Field Service", "Alerts"), start=1)
+}
+STATUSES: Mapping[int, Record] = {
+    board * 10 + place: {"id": board * 10 + place, "name": name}
+    for board in BOARDS
+    for place, name in enumerate(STATUSES_OF_A_BOARD)
+}
+PRIORITIES: Mapping[int, Record] = {
+    number: {"id": number, "name": name, "level": level, "sort": number}
+    for number, name, level in (
+        (1, "Priority 1 - Emergency", "Critical"),
+        (2, "Priority 2 - High", "High"),
+        (3, "Priority 3 - Normal", "Medium"),
+        (4, "Priority 4 - Low", "Low"),
+    )
+}
+MEMBERS: Mapping[int, Record] = {
+    number: {"id": number, "identifier": identifier, "name": name}
+    for number, identifier, name in (
+        (101, "jsmith", "Jane Smith"),
+        (102, "mgarcia", "María García"),
+        (103, "tnguyen", "Thi Nguyễn"),
+        (104, "SandboxApi", "Sandbox API"),
+    )
+}
+COMPANY_STATUSES: Mapping[int, Record] = {
+    number: {"id": number, "name": name} for number, name in enumerate(("Active", "Inactive", "Credit Hold"), start=1)
+}
+COUNTRIES: Mapping[int, Record] = {
+    number: {"id": number, "name": name}
+    for number, name in enumerate(("United States", "United Kingdom", "Germany", "Australia", "South Africa"), start=1)
+}
+LOCATIONS: Mapping[int, Record] = {2: {"id": 2, "name": "Tampa"}, 3: {"id": 3, "name": "Berlin"}}
+COMMUNICATION_TYPES: Mapping[int, tuple[str, str]] = {
+    1: ("Email", "Email"),
+    2: ("Direct", "Phone"),
+    3: ("Fax", "Fax"),
+    4: ("Cell", "Phone"),
+}
+"""By id: the name, and the `communicationType` it belongs to."""
+
+TABLES: Mapping[tuple[str, str], tuple[str, Mapping[int, Record]]] = {
+    ("Contact", "country"): ("Country", COUNTRIES),
+    ("Contact", "companyLocation"): ("Location", LOCATIONS),
+    ("Company", "status"): ("Company Status", COMPANY_STATUSES),
+    ("Company", "country"): ("Country", COUNTRIES),
+    ("Company", "territoryManager"): ("Member", MEMBERS),
+    ("Ticket", "board"): ("Service Board", BOARDS),
+    ("Ticket", "status"): ("Service Status", STATUSES),
+    ("Ticket", "priority"): ("Priority", PRIORITIES),
+    ("Ticket", "owner"): ("Member", MEMBERS),
+    ("Ticket", "country"): ("Country", COUNTRIES),
+    ("Ticket", "location"): ("Location", LOCATIONS),
+}
+"""By kind and field: what messages call an entry, and the entries."""
+
+_CUSTOM: Mapping[str, Sequence[tuple[int, str, str, str]]] = {
+    "Contact": [
+        (15, "Region", "Text", "EntryField"),
+        (16, "Newsletter", "Checkbox", "EntryField"),
+        (17, "Preferred language", "Text", "List"),
+        (19, "Satisfaction", "Number", "EntryField"),
+        (20, "Assistant's remarks", "TextArea", "EntryField"),
+    ],
+    "Company": [(31, "Contract number", "Text", "EntryField"), (32, "Renewal", "Date", "Date")],
+    "Ticket": [(41, "Root cause", "Text", "List"), (42, "Asset tag", "Text", "EntryField")],
+}
+
+
+def custom_fields(kind: str, values: Mapping[str, Any]) -> list[Record]:
+    """Every defined custom field is listed; those without a value keep their null."""
+    return [
+        {
+            "id": number,
+            "caption": caption,
+            "type": type_,
+            "entryMethod": method,
+            "numberOfDecimals": 0,
+            "value": values.get(caption),
+            "connectWiseId": f"5222f3a0-7c1e-4d8b-9b60-0000000000{number}",
+            "rowNum": place,
+            "userDefinedFieldRecId": number,
+            "podId": f"{kind.lower()}s_{kind.lower()}_overview",
+        }
+        for place, (number, caption, type_, method) in enumerate(_CUSTOM[kind], start=1)
+    ]
+
+
+def reference(entry: Record, *, href: str) -> Record:
+    """As records show it: with its link, which never is the host that was called."""
+    return {**entry, "_info": {"href": href}}

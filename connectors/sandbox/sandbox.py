@@ -1,0 +1,187 @@
+"""A running sandbox, as tests and the command hold it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from connectors.sandbox.api import Account, ConnectWise, endpoint_of
+from connectors.sandbox.behaviours import Behaviour, Behaviours
+from connectors.sandbox.clock import SandboxClock
+from connectors.sandbox.collection import Collection
+from connectors.sandbox.control import Control
+from connectors.sandbox.listing import parameters_of
+from connectors.sandbox.schema import COMPANY, CONTACT, TICKET
+from connectors.sandbox.seeding import Inventor
+from connectors.sandbox.server import Answer, LocalServer, Request
+
+LONGEST_LOG = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedRequest:
+    """One request as it came in, without its Authorization header."""
+
+    method: str
+    path: str
+    """Whole, percent-decoded."""
+    endpoint: str
+    """Behind `apis/3.0`: `/company/contacts`."""
+    query: Mapping[str, str]
+    """Names in lower case, values decoded."""
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes = field(repr=False)
+
+
+class SandboxFailed(Exception):
+    """A hook, or the sandbox itself, raised while it answered; the request got a 500."""
+
+
+class Sandbox:
+    """A ConnectWise on loopback, with its records, its clock and its moods in reach.
+
+    with Sandbox.start(contacts=50) as sandbox:
+        sandbox.contacts.edit(7, at=sandbox.clock.now() - timedelta(minutes=3), title="CFO")
+        sandbox.behave(path="/company/contacts", status=429, headers={"Retry-After": "7"})
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        contacts: int = 3_000,
+        companies: int = 300,
+        tickets: int = 2_000,
+        company: str = "acme",
+        public_key: str = "sandboxPublic",
+        private_key: str = "sandboxPrivate",
+        require_client_id: bool = False,
+        hidden_fractions: bool = False,
+        seed: int = 1,
+    ) -> None:
+        """Port 0 takes a free one. `hidden_fractions`: stored stamps have the milliseconds that none shows."""
+        self.company, self.public_key, self.private_key = company, public_key, private_key
+        self.clock = SandboxClock()
+        lock = threading.RLock()
+        inventor = Inventor(seed)
+        self.companies, self.contacts, self.tickets = (
+            Collection(
+                schema, clock=self.clock, lock=lock, invent=inventor.inventing(schema), keeps_fractions=hidden_fractions
+            )
+            for schema in (COMPANY, CONTACT, TICKET)
+        )
+        for collection, count in ((self.companies, companies), (self.contacts, contacts), (self.tickets, tickets)):
+            collection.load(inventor.seeded(collection.schema, count))
+        self.collections = {"contacts": self.contacts, "companies": self.companies, "tickets": self.tickets}
+        self.behaviours = Behaviours()
+        self.requests: list[LoggedRequest] = []
+        """Everything asked of the API, oldest first; `clear()` it at will."""
+        self.on_request: Callable[[LoggedRequest], None] | None = None
+        """Called before a request is answered: a test can change records between two pages."""
+        account = Account(
+            company=company, public_key=public_key, private_key=private_key, requires_client_id=require_client_id
+        )
+        self._api = ConnectWise(account, clock=self.clock, lock=lock, collections=self.collections)
+        self._control = Control(self)
+        self._server = LocalServer(self._answer, port=port)
+        self.url = self._server.url
+        self.base_url = f"{self.url}/v4_6_release/apis/3.0"
+
+    @classmethod
+    def start(cls, **options: Any) -> Self:
+        """A sandbox that answers. Takes what the constructor takes."""
+        sandbox = cls(**options)
+        sandbox.serve()
+        return sandbox
+
+    def serve(self) -> None:
+        """Begin to answer, once."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """Raises SandboxFailed when a request met an error that was not scripted."""
+        self._server.stop()
+        if self._server.failures:
+            raise SandboxFailed(
+                f"The sandbox could not answer: {self._server.failures[0]!r}"
+            ) from self._server.failures[0]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.stop()
+        else:  # what the test met matters more
+            self._server.stop()
+
+    def behave(
+        self,
+        *,
+        path: str = "",
+        method: str | None = None,
+        times: int | None = 1,
+        status: int | None = None,
+        body: bytes | str | dict[str, object] | list[object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        content_type: str | None = None,
+        delay: float = 0.0,
+        cut_after: int | None = None,
+        seconds_per_byte: float = 0.0,
+        drop: bool = False,
+    ) -> Behaviour:
+        """Answer the next `times` requests (None: until `behave_well`) under `path` by this script; see Behaviour.
+
+        A `status` alone brings ConnectWise's own body: 429 with `Retry-After: 30`, 500 its time-out, 401, 403, and
+        HTML for 502 to 504. `uses` of what is returned counts the requests it answered.
+        """
+        script = Behaviour(
+            path=path,
+            method=method,
+            times=times,
+            status=status,
+            body=body,
+            headers=headers or {},
+            content_type=content_type,
+            delay=delay,
+            cut_after=cut_after,
+            seconds_per_byte=seconds_per_byte,
+            drop=drop,
+        )
+        self.behaviours.add(script)
+        return script
+
+    def behave_well(self) -> None:
+        """Forget every script."""
+        self.behaviours.clear()
+
+    def _answer(self, request: Request) -> Answer:
+        if request.path == "/_sandbox" or request.path.startswith("/_sandbox/"):
+            return self._control.answer(request)
+        endpoint = endpoint_of(request.path)
+        headers = {name: value for name, value in request.headers.items() if name != "authorization"}
+        logged = LoggedRequest(
+            method=request.method,
+            path=request.path,
+            endpoint=endpoint,
+            query=parameters_of(request.query),
+            headers=headers,
+            body=request.body,
+        )
+        if len(self.requests) >= LONGEST_LOG:
+            del self.requests[: LONGEST_LOG // 2]
+        self.requests.append(logged)
+        if self.on_request is not None:
+            self.on_request(logged)
+        script = self.behaviours.take(method=request.method, paths=(endpoint, request.path))
+        if script is None:
+            return self._api.answer(request)
+        if script.replaces_answer():
+            return script.spoiled(self._api.with_headers(script.scripted()))
+        return script.spoiled(self._api.answer(request))

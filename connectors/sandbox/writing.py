@@ -1,0 +1,289 @@
+"""Bodies of POST, PUT and PATCH: what is taken, what is filled in, and what is refused."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from connectors.sandbox import catalogue
+from connectors.sandbox.clock import parse_stamp, stamp
+from connectors.sandbox.collection import Collection
+from connectors.sandbox.communications import finish_contact
+from connectors.sandbox.refusals import Problem, bad_request, encode, invalid_object
+from connectors.sandbox.schema import Field, Record, Schema
+from connectors.sandbox.seeding import company_reference
+
+_DEFAULTS: Mapping[str, Record] = {
+    "Contact": {
+        "inactiveFlag": False,
+        "marriedFlag": False,
+        "childrenFlag": False,
+        "portalSecurityLevel": 1,
+        "disablePortalLoginFlag": True,
+        "unsubscribeFlag": False,
+        "defaultBillingFlag": False,
+        "defaultFlag": False,
+        "communicationItems": [],
+        "types": [],
+        "ignoreDuplicates": False,
+    },
+    "Company": {
+        "status": catalogue.COMPANY_STATUSES[1],
+        "leadFlag": False,
+        "unsubscribeFlag": False,
+        "deletedFlag": False,
+        "isVendorFlag": False,
+        "types": [],
+    },
+    "Ticket": {
+        "recordType": "ServiceTicket",
+        "board": catalogue.BOARDS[1],
+        "priority": catalogue.PRIORITIES[3],
+        "severity": "Medium",
+        "impact": "Medium",
+        "actualHours": 0.0,
+        "approved": True,
+        "isInSla": False,
+        "hasChildTicket": False,
+        "requestForChangeFlag": False,
+    },
+}
+_TYPE_NAMES = {"text": "String", "number": "Number", "boolean": "Boolean", "datetime": "DateTime"}
+
+
+class Writer:
+    """Turns bodies into whole records of one collection. Every refusal is a 400 with its problems."""
+
+    def __init__(self, collection: Collection, *, contacts: Collection, companies: Collection) -> None:
+        self._collection = collection
+        self._schema: Schema = collection.schema
+        self._contacts, self._companies = contacts, companies
+
+    def new(self, body: Record, *, record_id: int) -> Record:
+        """A whole record from what was sent and defaults, as POST makes it (and PUT, which keeps no old value)."""
+        record: Record = {"id": record_id, **copy.deepcopy(_DEFAULTS[self._schema.kind])}
+        record["mobileGuid"] = str(uuid.uuid4())
+        record["customFields"] = catalogue.custom_fields(self._schema.kind, {})
+        self._lay_over(record, body)
+        return self._finished(record)
+
+    def replaced(self, record: Record, body: Record) -> Record:
+        """PUT: what was not sent is gone, except who entered the record and when."""
+        return {**self.new(body, record_id=record["id"]), "_info": record.get("_info", {})}
+
+    def patched(self, record: Record, operations: Any) -> Record:
+        """PATCH: an array of operations, also for a single one."""
+        if not isinstance(operations, list):
+            raise bad_request("The body of a PATCH must be an array of operations.")
+        before = copy.deepcopy(record)
+        for operation in operations:
+            if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
+                raise bad_request("Each operation must be an object with op, path and value.")
+            self._operate(record, str(operation.get("op")), operation["path"], operation.get("value"))
+        return self._finished(record, before=before)
+
+    def _operate(self, record: Record, op: str, path: str, value: Any) -> None:
+        if op not in ("add", "replace", "remove"):
+            raise bad_request(f"The operation '{op}' is not one of add, replace and remove.")
+        name, *rest = path.removeprefix("/").split("/")
+        found = self._schema.fields.get(name.lower())
+        if found is None or found.name != name or name in ("id", "_info"):  # paths are case-sensitive
+            raise self._invalid(
+                Problem(code="InvalidField", message=f"The path '{path}' is not valid.", **self._at(name))
+            )
+        if rest and found.type == "array":
+            _operate_in_array(record.setdefault(name, []), op, rest, value, path)
+        elif rest:
+            return  # a path into a reference is answered 200 and changes nothing
+        elif op == "remove":
+            record.pop(name, None)
+        else:
+            self._lay_over(record, {name: value})
+
+    def _lay_over(self, record: Record, body: Record) -> None:
+        """Known fields of the body, checked; null takes a field away, unknown and read-only ones are passed over."""
+        problems: list[Problem] = []
+        for found in self._schema.writable():
+            if found.name not in body:
+                continue
+            value = body[found.name]
+            if value is None or value == {}:
+                record.pop(found.name, None)
+            elif found.name == "customFields":
+                _lay_over_custom_fields(record, value)
+            else:
+                try:
+                    record[found.name] = self._checked(found, value)
+                except _Refused as refused:
+                    problems.append(refused.problem)
+        if problems:
+            raise self._invalid(*problems)
+
+    def _checked(self, found: Field, value: Any) -> Any:
+        if found.type == "array":
+            if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+                raise self._mismatch(found, "Array")
+            return copy.deepcopy(value)
+        if found.type == "reference":
+            if not isinstance(value, dict):
+                raise self._mismatch(found, "Reference")
+            return self._referred(found, value)
+        value = _scalar(found, value)
+        if value is None:
+            raise self._mismatch(found, _TYPE_NAMES[found.type])
+        if found.longest is not None and len(value) > found.longest:
+            message = f"The field {found.name} must be a string with a maximum length of {found.longest}."
+            raise _Refused(Problem(code="MaxLengthField", message=message, **self._at(found.name)))
+        return value
+
+    def _referred(self, found: Field, value: Record) -> Record:
+        """The whole reference that an id, an identifier or a name stands for."""
+        kind, entries = self._entries(found.name)
+        if entries is None:
+            return {**value, "_info": {}}
+        by = next((key for key in ("id", "identifier", "name") if key in value), "id")
+        wanted = str(value.get(by)).lower()
+        for entry in entries:
+            if by in value and str(entry.get(by)).lower() == wanted:
+                return {"_info": {}, **copy.deepcopy(entry)}
+        message = f"{kind} {wanted} not found"
+        problem = Problem(code="NotFound", message=message, resource=self._resource, field=f"{found.name}/{by}")
+        raise _Refused(problem)
+
+    def _entries(self, name: str) -> tuple[str, Iterable[Record] | None]:
+        """What a reference field may name, and what messages call that; None: anything."""
+        if name in ("company", "parentCompany", "billToCompany"):
+            return "Company", (company_reference(row.record) for row in self._companies.rows())
+        if name in ("contact", "defaultContact", "managerContact", "assistantContact", "billingContact"):
+            return "Contact", (_contact_reference(row.record) for row in self._contacts.rows())
+        kind, entries = catalogue.TABLES.get((self._schema.kind, name), (name, None))
+        return kind, entries.values() if entries is not None else None
+
+    def _finished(self, record: Record, *, before: Record | None = None) -> Record:
+        """What the server fills in by itself, and the rules that need the whole record."""
+        problems = [
+            Problem(code="MissingRequiredField", message=f"The {name} field is required.", **self._at(name))
+            for name in self._schema.required
+            if not record.get(name)
+        ]
+        if problems:
+            raise self._invalid(*problems)
+        if self._schema.kind == "Contact":
+            finish_contact(record, before or {})
+        elif self._schema.kind == "Company":
+            self._finish_company(record)
+        else:
+            self._finish_ticket(record)
+        return record
+
+    def _finish_company(self, record: Record) -> None:
+        for row in self._collection.rows():
+            other = row.record
+            if other["id"] != record["id"] and str(other.get("identifier")).lower() == record["identifier"].lower():
+                message = "A matching company identifier already exists"
+                raise self._invalid(Problem(code="ObjectExists", message=message, **self._at("identifier")))
+
+    def _finish_ticket(self, record: Record) -> None:
+        board = record["board"]["id"] if record.get("board") else 1
+        record.setdefault("status", catalogue.STATUSES[board * 10])
+        status = record["status"]
+        if status["id"] // 10 != board:
+            message = f"Service Status {status['id']} not found for Service Board {board}"
+            problem = Problem(code="NotFound", message=message, resource=self._resource, field="status/id")
+            raise self._invalid(problem)
+        record["closedFlag"] = status["name"] in catalogue.CLOSED_STATUSES
+
+    @property
+    def _resource(self) -> str:
+        return self._schema.kind.lower()
+
+    def _at(self, name: str) -> dict[str, str]:
+        return {"resource": self._resource, "field": name}
+
+    def _mismatch(self, found: Field, expected: str) -> _Refused:
+        message = f"The field {found.name} must be a value of type {expected}."
+        return _Refused(Problem(code="InvalidField", message=message, **self._at(found.name)))
+
+    def _invalid(self, *problems: Problem) -> Exception:
+        return invalid_object(self._resource, problems)
+
+
+class _Refused(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def json_body(raw: bytes) -> Any:
+    """Raises Refusal (400) for what is no JSON, or holds text that cannot be stored."""
+    try:
+        value = json.loads(raw)
+        encode(value)
+    except (ValueError, RecursionError) as unreadable:  # half a surrogate pair is a ValueError too
+        raise bad_request("The request body is not valid JSON.") from unreadable
+    return value
+
+
+def json_object(raw: bytes) -> Record:
+    value = json_body(raw)
+    if not isinstance(value, dict):
+        raise bad_request("The request body must be a JSON object.")
+    return value
+
+
+def _scalar(found: Field, value: Any) -> Any:
+    """The value in the field's type, taking `"13"` for 13 and the like; None when it is another."""
+    if isinstance(value, (dict, list)):
+        return None
+    if found.type == "text":
+        return value if isinstance(value, str) else json.dumps(value)
+    if found.type == "boolean":
+        return value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
+    if found.type == "number":
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value):
+            return int(value)
+        return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    moment = parse_stamp(value) if isinstance(value, str) else None
+    return stamp(moment) if moment else None
+
+
+def _operate_in_array(items: list[Any], op: str, rest: list[str], value: Any, path: str) -> None:
+    """`/communicationItems/1/value`, `/communicationItems/1`, and `/communicationItems/-` to append."""
+    index, *names = rest
+    if op != "remove" and not names and not isinstance(value, dict):
+        raise bad_request(f"The value for '{path}' must be an object.")
+    if index == "-" and op == "add" and not names:
+        items.append(value)
+        return
+    if not (index.isascii() and index.isdigit() and int(index) < len(items)) or len(names) > 1:
+        raise bad_request(f"The path '{path}' points at nothing.")
+    holder: Any = items[int(index)] if names else items
+    key: Any = names[0] if names else int(index)
+    if op == "remove":
+        if names:
+            holder.pop(key, None)
+        else:
+            del holder[key]
+    elif op == "add" and not names:
+        holder.insert(key, value)
+    else:
+        holder[key] = value
+
+
+def _lay_over_custom_fields(record: Record, value: Any) -> None:
+    """Items that are not named keep their value; an empty array clears nothing."""
+    if not isinstance(value, list):
+        raise bad_request("customFields must be an array.")
+    given = {str(item.get("id")): item.get("value") for item in value if isinstance(item, dict)}
+    record["customFields"] = [
+        {**item, "value": given.get(str(item["id"]), item["value"])} for item in record.get("customFields", [])
+    ]
+
+
+def _contact_reference(contact: Record) -> Record:
+    name = " ".join(filter(None, (contact.get("firstName"), contact.get("lastName"))))
+    return {"id": contact["id"], "name": name, "_info": {}}
