@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from connectors.element import Client, Element
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def origin(url: str) -> str:
+    """`scheme://host:port` of a URL; of a bare host as with https. What cannot be split is its own origin."""
+    try:
+        parts = urlsplit(url if _SCHEME.match(url) else f"https://{url}")
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return url
+    return f"{parts.scheme}://{parts.hostname or ''}:{port}" if url else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,5 +40,9 @@ class Connection:
     def account(self) -> str:
         """Names the provider account (not its secrets): connections with the same name share its rate limit."""
         parts = [self.element.key]
-        parts += [str(self.configuration.get(f.key) or "") for f in self.element.fields if f.identifies_account]
+        for one in self.element.fields:
+            if one.identifies_account:
+                value = str(self.configuration.get(one.key) or "")
+                # Another path on the same host is the same account: a new release, or a slash at the end.
+                parts.append(origin(value) if one.is_url else value)
         return hashlib.sha256("\x1f".join(parts).casefold().encode()).hexdigest()

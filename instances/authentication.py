@@ -67,7 +67,10 @@ class SecretAuthentication(BaseAuthentication):
                 .first()
             )
         if "organization" in presented:
+            # Where a path does not need it, a wrong one is still wrong.
             organization = Organization.objects.filter(secret_hash=fingerprint(presented["organization"])).first()
+            if organization is None:
+                raise NotAuthenticated("The Organization secret is not known")
         if user is not None and "element" in presented:
             # A token works only within its own organization; a stale one is no error by itself, since clients
             # keep sending it on calls that do not need it.

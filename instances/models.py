@@ -29,6 +29,14 @@ class Organization(models.Model):
 
 
 class UserManager(BaseUserManager["User"]):
+    @classmethod
+    def normalize_email(cls, email: str | None) -> str:
+        """People do not type the capitals of their address the same way twice."""
+        return (email or "").strip().lower()
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return super().get_by_natural_key(self.normalize_email(username))
+
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
         user = self.model(email=self.normalize_email(email), **fields)
         user.set_password(password)
@@ -113,6 +121,11 @@ class Instance(models.Model):
     @property
     def element(self) -> Element:
         return registry.element(self.element_key)
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether changes at the provider become events."""
+        return self.is_events_enabled and not self.is_disabled
 
     @property
     def topic(self) -> str:

@@ -1,0 +1,102 @@
+"""Organizations, their users, and the secrets that both call the API with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from django.contrib.auth import authenticate
+from django.core import signing
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.db import IntegrityError, transaction
+from django.utils.crypto import constant_time_compare
+
+from instances.encryption import decrypt, encrypt, fingerprint, new_organization_secret, new_secret
+from instances.errors import Conflict, InvalidRequest, NotAuthenticated, NotPermitted
+from instances.models import Organization, User
+
+TOKEN_SECONDS = 600
+LONGEST_NAME = 200
+_SALT = "switchyard.authentication"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A user with the two secrets that go into the `Authorization` header."""
+
+    user: User
+    user_secret: str = field(repr=False)
+    organization_secret: str = field(repr=False)
+
+
+def create_account(*, organization_name: str, login: str, password: str) -> Account:
+    """A user of the organization, which is made if there is none of that name.
+
+    Raises InvalidRequest, and Conflict for a login that exists.
+    """
+    name, email = organization_name.strip(), User.objects.normalize_email(login)
+    if not name or len(name) > LONGEST_NAME:
+        raise InvalidRequest(f"organization: give a name of 1 to {LONGEST_NAME} characters")
+    try:
+        validate_email(email)
+    except ValidationError:
+        raise InvalidRequest("login: give an e-mail address, such as ada@example.com") from None
+    if not password:
+        raise InvalidRequest("password: give one; the user signs in to the console with it")
+    user_secret = new_secret()
+    try:
+        with transaction.atomic():
+            organization = _organization(name)
+            user = User.objects.create_user(
+                email,
+                password,
+                organization=organization,
+                is_staff=True,
+                secret_hash=fingerprint(user_secret),
+                secret_encrypted=encrypt(user_secret),
+            )
+    except IntegrityError:
+        raise Conflict(
+            f"login: {email} exists already; choose another one, or get its secrets with POST /authentication "
+            "and GET /authentication/secrets"
+        ) from None
+    return Account(user=user, user_secret=user_secret, organization_secret=decrypt(organization.secret_encrypted))
+
+
+def _organization(name: str) -> Organization:
+    secret = new_organization_secret()
+    organization, _ = Organization.objects.get_or_create(
+        name=name, defaults={"secret_hash": fingerprint(secret), "secret_encrypted": encrypt(secret)}
+    )
+    return organization
+
+
+def sign_in(*, username: str, password: str) -> str:
+    """A token for `account_of`, good for TOKEN_SECONDS or until the password changes. Raises NotAuthenticated.
+
+    Unknown logins take as long as wrong passwords: Django hashes in both cases.
+    """
+    user = authenticate(username=username, password=password)
+    if not isinstance(user, User):
+        raise NotAuthenticated("The username or the password is wrong")
+    return signing.dumps({"user": user.pk, "hash": user.get_session_auth_hash()}, salt=_SALT)
+
+
+def account_of(token: str) -> Account:
+    """Whose secrets a token of `sign_in` may read. Raises NotAuthenticated, NotPermitted."""
+    try:
+        claims = signing.loads(token, salt=_SALT, max_age=TOKEN_SECONDS)
+    except signing.BadSignature:
+        raise NotAuthenticated("The Bearer token is not known or has expired; POST /authentication gives one") from None
+    user = User.objects.select_related("organization").filter(pk=claims["user"], is_active=True).first()
+    if user is None or not constant_time_compare(user.get_session_auth_hash(), claims["hash"]):
+        raise NotAuthenticated("The Bearer token is not known or has expired; POST /authentication gives one")
+    if user.organization is None or not user.secret_encrypted:
+        raise NotPermitted(
+            "This user belongs to no organization and has no secrets; create_account makes one that does"
+        )
+    return Account(
+        user=user,
+        user_secret=decrypt(user.secret_encrypted),
+        organization_secret=decrypt(user.organization.secret_encrypted),
+    )

@@ -1,0 +1,212 @@
+"""Instances over HTTP: by id, by token, and under their element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from connectors import registry
+from connectors.element import Element
+from instances import provisioning
+from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
+from instances.configuration import ShownEntry, shown
+from instances.errors import InvalidRequest, NotFound, NotPermitted
+from instances.models import Instance, User
+from instances.paging import LARGEST_NUMBER, page_of
+from instances.serializers import (
+    InstanceRequest,
+    entry_object,
+    instance_object,
+    instance_request,
+    objects_of,
+    short_instance_object,
+)
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class _InstanceView(APIView):
+    """Finds the instances that the caller may use; everybody else's are not there."""
+
+    permission_classes: tuple[type[BasePermission], ...] = (NeedsUserAndOrganization,)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method not in READING and user_of(request).role == User.VIEWER:
+            raise NotPermitted("Your role lets you look at instances, not change them; ask an owner or an operator")
+
+    def visible(self, request: Request, element: Element | None = None) -> QuerySet[Instance]:
+        rows = Instance.objects.filter(organization=user_of(request).organization).select_related("user")
+        return rows if element is None else rows.filter(element_key=element.key)
+
+    def found(self, request: Request, path: dict[str, str]) -> Instance:
+        """The instance of `{id}` in the path, or of the token. Raises NotFound, UnknownElement."""
+        element = registry.element(path["key_or_id"]) if "key_or_id" in path else None
+        if "instance_id" not in path:
+            return instance_of(request)
+        instance = self.visible(request, element).filter(pk=number(path["instance_id"])).first()
+        if instance is None:
+            raise NotFound(f"There is no instance {path['instance_id'][:40]}")
+        return instance
+
+
+class InstancesView(_InstanceView):
+    """The collection, whole or under an element. PUT and PATCH on it change the instance of the token."""
+
+    def get_permissions(self) -> list[Any]:
+        is_by_token = self.request.method in ("PUT", "PATCH") and "key_or_id" not in self.kwargs
+        return [NeedsAllThree() if is_by_token else NeedsUserAndOrganization()]
+
+    def get(self, request: Request, **path: str) -> Response:
+        element = registry.element(path["key_or_id"]) if "key_or_id" in path else None
+        page = page_of(_filtered(self.visible(request, element), request), request)
+        if page.total_count == 0 and element is None:
+            raise NotFound("No instance matches; POST /instances makes one")
+        is_short = request.query_params.get("hydrate", "").lower() == "false"
+        return page.response([short_instance_object(row) if is_short else instance_object(row) for row in page.rows])
+
+    def post(self, request: Request, **path: str) -> Response:
+        element = registry.element(path["key_or_id"]) if "key_or_id" in path else None
+        sent = instance_request(request.data)
+        if element is not None and sent.element not in (None, element):
+            raise InvalidRequest("element: the body names another element than the path; leave it out")
+        if (element := element or sent.element) is None:
+            raise InvalidRequest('element is missing; send {"key": "..."} or {"id": ...}')
+        if sent.name is None:
+            raise InvalidRequest("name is missing")
+        instance = provisioning.create(
+            user=user_of(request),
+            element=element,
+            name=sent.name,
+            tags=sent.tags,
+            configuration=sent.configuration or {},
+        )
+        body = instance_object(instance)
+        if sent.wants_objects:
+            body["objects"] = objects_of(element)
+        return Response(body)
+
+    def put(self, request: Request, **path: str) -> Response:
+        if "key_or_id" in path:
+            self.http_method_not_allowed(request)
+        return _updated(instance_of(request), instance_request(request.data))
+
+    patch = put
+
+
+class InstanceCountView(_InstanceView):
+    def get(self, request: Request) -> Response:
+        counts = self.visible(request).order_by("element_key").values_list("element_key").annotate(Count("pk"))
+        shown_counts = [_count(registry.element(key), count) for key, count in counts]
+        return Response(
+            {"totalInstances": sum(one["instances"] for one in shown_counts), "elementInstances": shown_counts}
+        )
+
+
+class InstanceView(_InstanceView):
+    def get(self, request: Request, **path: str) -> Response:
+        return Response(instance_object(self.found(request, path)))
+
+    def put(self, request: Request, **path: str) -> Response:
+        return _updated(self.found(request, path), instance_request(request.data))
+
+    patch = put
+
+    def delete(self, request: Request, **path: str) -> Response:
+        provisioning.delete(instance_id=self.found(request, path).pk)
+        return Response()
+
+
+class EnabledView(_InstanceView):
+    """PUT lets a disabled instance be used again, DELETE disables it. By id."""
+
+    def put(self, request: Request, **path: str) -> Response:
+        return Response(instance_object(provisioning.enable(instance_id=self.found(request, path).pk)))
+
+    def delete(self, request: Request, **path: str) -> Response:
+        return Response(instance_object(provisioning.disable(instance_id=self.found(request, path).pk)))
+
+
+class ConfigurationView(_InstanceView):
+    """The configuration as a list of entries. By id."""
+
+    def get(self, request: Request, **path: str) -> Response:
+        instance = self.found(request, path)
+        return Response([entry_object(entry, instance) for entry in shown(instance)])
+
+
+class ConfigurationEntryView(_InstanceView):
+    """One entry of the configuration. By id."""
+
+    def get(self, request: Request, **path: str) -> Response:
+        instance = self.found(request, path)
+        return Response(entry_object(_entry(shown(instance), path["entry_id"]), instance))
+
+    def patch(self, request: Request, **path: str) -> Response:
+        instance = self.found(request, path)
+        entry = _entry(shown(instance), path["entry_id"])
+        if not isinstance(request.data, dict) or "propertyValue" not in request.data:
+            raise InvalidRequest('Send {"propertyValue": "..."}')
+        configuration = {entry.key: request.data["propertyValue"]}
+        instance = provisioning.update(instance_id=instance.pk, configuration=configuration)
+        return Response(entry_object(_entry(shown(instance), path["entry_id"]), instance))
+
+
+class TokenEnabledView(EnabledView):
+    """By token."""
+
+    permission_classes = (NeedsAllThree,)
+
+
+class TokenConfigurationView(ConfigurationView):
+    """By token."""
+
+    permission_classes = (NeedsAllThree,)
+
+
+class TokenConfigurationEntryView(ConfigurationEntryView):
+    """By token."""
+
+    permission_classes = (NeedsAllThree,)
+
+
+def number(text: str) -> int:
+    """An id out of a path. What cannot be one is 0, which nothing has."""
+    return min(int(text), LARGEST_NUMBER) if text.isascii() and text.isdecimal() and len(text) < 40 else 0
+
+
+def _updated(instance: Instance, sent: InstanceRequest) -> Response:
+    if sent.element not in (None, instance.element):
+        raise InvalidRequest("element: an instance keeps its element; create another instance")
+    changed = provisioning.update(
+        instance_id=instance.pk, name=sent.name, tags=sent.tags, configuration=sent.configuration
+    )
+    return Response(instance_object(changed))
+
+
+def _filtered(rows: QuerySet[Instance], request: Request) -> QuerySet[Instance]:
+    asked = request.query_params
+    if any("\x00" in value for values in asked.lists() for value in values[1]):
+        raise InvalidRequest("The query holds a NUL character, which nothing stored can match")
+    if tags := [tag for tag in (*asked.getlist("tags[]"), *asked.getlist("tags")) if tag]:
+        rows = rows.filter(tags__overlap=tags)
+    if text := asked.get("searchText", "").strip():
+        rows = rows.filter(Q(name__icontains=text) | Q(element_key__icontains=text))
+    return rows
+
+
+def _entry(entries: Iterable[ShownEntry], entry_id: str) -> ShownEntry:
+    for entry in entries:
+        if str(entry.id) == entry_id:
+            return entry
+    raise NotFound(f"This instance has no configuration entry {entry_id[:40]}")
+
+
+def _count(element: Element, count: int) -> dict[str, Any]:
+    return {"element": {"id": element.id, "key": element.key, "name": element.name}, "instances": count}

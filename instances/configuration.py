@@ -1,0 +1,196 @@
+"""An instance's configuration: the flat mapping of the API, parsed, merged, masked, and turned into values to use."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connectors import configuration_entries as keys
+from connectors import poller
+from connectors.connection import Connection
+from connectors.element import POLLING, Element
+from connectors.poller import ResourcePoller
+from instances.encryption import decrypt_json, encrypt_json
+from instances.errors import InvalidRequest
+from instances.event_settings import MASK, SETTINGS, is_own_events_url, text_of
+from instances.models import Instance
+
+__all__ = ["MASK", "connection_of", "is_own_events_url", "pollers_of", "shown", "signing_keys_of"]
+
+LEGACY_POLLER_URLS = "event.poller.urls"
+POLLED_OBJECTS = "event.objects"
+_SETTING_OF = {setting.key: setting for setting in SETTINGS}
+# Kept by the platform: what clients send back of it is passed over.
+_READ_ONLY = frozenset({keys.SUBSCRIPTION_ID})
+_SECRET_KEYS = frozenset({"oauth.api.key", "oauth.api.secret"})
+_SECRET_WORD = re.compile(r"(password|passwd|passphrase|secret|token|credentials?|private[._-]?key)$", re.IGNORECASE)
+# Ids of entries that no element declares lie above all declared ones.
+_FIRST_UNDECLARED_ID = 10_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration:
+    """A configuration as a value, secrets in clear."""
+
+    element: Element
+    columns: Mapping[str, Any] = field(repr=False)
+    """The event settings, by column of Instance."""
+    entries: Mapping[str, str | None] = field(repr=False)
+    """Everything else: the element's own entries and whatever keys clients sent besides."""
+
+    def connection(self) -> Connection:
+        return _connection(self.element, self.entries, self.columns["filters_nulls"])
+
+    def pollers(self) -> dict[str, ResourcePoller]:
+        """What is polled, by name; nothing for an instance that waits for webhooks. Raises InvalidRequest."""
+        if self.columns["event_method"] != POLLING:
+            return {}
+        source: object = self.columns["poller_configuration"]
+        if source is None:
+            source = self.entries.get(LEGACY_POLLER_URLS) or self.element.poller_configuration
+        try:
+            pollers = poller.parse(source, element=self.element)
+        except poller.InvalidPollerConfiguration as error:
+            raise InvalidRequest(str(error)) from error
+        wanted = {name.strip() for name in (self.entries.get(POLLED_OBJECTS) or "").split(",")} - {""}
+        if unknown := sorted(wanted - pollers.keys()):
+            raise InvalidRequest(f"{POLLED_OBJECTS}: {unknown[0][:100]} is not polled; {', '.join(pollers)} are")
+        return {name: one for name, one in pollers.items() if not wanted or name in wanted}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownEntry:
+    """One entry of an instance's configuration as the API shows it."""
+
+    id: int
+    key: str
+    name: str
+    value: str | None
+    is_required: bool
+
+
+def blank(element: Element) -> Configuration:
+    """The configuration of an instance for which nothing was sent."""
+    columns = {setting.column: setting.parse(setting.key, None, element) for setting in SETTINGS}
+    return Configuration(element=element, columns=columns, entries={})
+
+
+def configuration_of(instance: Instance) -> Configuration:
+    return Configuration(
+        element=instance.element,
+        columns={setting.column: getattr(instance, setting.column) for setting in SETTINGS},
+        entries=decrypt_json(instance.configuration_encrypted) or {},
+    )
+
+
+def merged(before: Configuration, sent: Mapping[str, object]) -> Configuration:
+    """`before` with what was sent laid over it, key by key; the mask keeps what is stored.
+
+    Raises InvalidRequest naming the key. What is required is asked for by `missing`.
+    """
+    columns, entries = dict(before.columns), dict(before.entries)
+    own = {field.key: field for field in before.element.fields}
+    for key, value in canonical(before.element, sent).items():
+        if (setting := _SETTING_OF.get(key)) is not None:
+            columns[setting.column] = setting.parse(key, value, before.element)
+        elif key == keys.NOTIFICATION_TYPE and value not in (None, "", "webhook"):
+            raise InvalidRequest(f"{key}: webhook is the only way in which notifications leave")
+        elif key in own:
+            if isinstance(value, dict | list):
+                raise InvalidRequest(f"{key}: send text")
+            text = text_of(value)
+            entries[key] = text.strip() if text is not None and not own[key].secret else text
+        else:
+            entries[key] = text_of(value)
+    return Configuration(element=before.element, columns=columns, entries=entries)
+
+
+def canonical(element: Element, sent: Mapping[str, object]) -> dict[str, object]:
+    """What was sent, under the names that we store; without masks and without what only the platform writes."""
+    alias_of = {alias: field.key for field in element.fields for alias in field.aliases}
+    named = {alias_of[key]: value for key, value in sent.items() if key in alias_of}
+    named |= {key: value for key, value in sent.items() if key not in alias_of}
+    return {key: value for key, value in named.items() if value != MASK and key not in _READ_ONLY}
+
+
+def missing(configuration: Configuration) -> list[str]:
+    """The required keys that have no value."""
+    return [
+        field.key
+        for field in configuration.element.fields
+        if field.required and not (configuration.entries.get(field.key) or field.default)
+    ]
+
+
+def columns_of(configuration: Configuration) -> dict[str, Any]:
+    """The columns of Instance that keep it."""
+    return {
+        **configuration.columns,
+        "configuration_encrypted": encrypt_json(dict(configuration.entries)),
+        "provider_account": configuration.connection().account(),
+    }
+
+
+def shown(instance: Instance) -> list[ShownEntry]:
+    """Every entry of the element, then the keys that only this instance has. Secrets are masked."""
+    return list(_shown(configuration_of(instance)))
+
+
+def _shown(configuration: Configuration) -> Iterator[ShownEntry]:
+    element, left = configuration.element, dict(configuration.entries)
+    declared = keys.entries_of(element)
+    for entry in declared:
+        if (setting := _SETTING_OF.get(entry.key)) is not None:
+            value = setting.show(configuration.columns[setting.column])
+        else:
+            value = left.pop(entry.key, None)
+            value = MASK if value and is_secret(element, entry.key) else value
+        # The element's default polls nothing while the older form of the poller configuration is in force.
+        is_overruled = entry.key == keys.POLLER_CONFIGURATION and configuration.entries.get(LEGACY_POLLER_URLS)
+        value = entry.default_value if value is None and not is_overruled else value
+        yield ShownEntry(id=entry.id, key=entry.key, name=entry.name, value=value, is_required=entry.required)
+    # A webhook element declares no polling settings, yet clients send them and read them back.
+    unset = blank(element).columns
+    for setting in SETTINGS:
+        value = configuration.columns[setting.column]
+        if setting.key not in {entry.key for entry in declared} and value != unset[setting.column]:
+            left[setting.key] = setting.show(value)
+    for key, text in left.items():
+        value = MASK if text and is_secret(element, key) else text
+        yield ShownEntry(id=_undeclared_id(key), key=key, name=key, value=value, is_required=False)
+
+
+def _undeclared_id(key: str) -> int:
+    return _FIRST_UNDECLARED_ID + zlib.crc32(key.encode())
+
+
+def is_secret(element: Element, key: str) -> bool:
+    """Whether the value of this key is never shown. Undeclared keys are judged by their last word."""
+    for entry in keys.entries_of(element):
+        if entry.key == key:
+            return entry.secret
+    return key in _SECRET_KEYS or _SECRET_WORD.search(key) is not None
+
+
+def connection_of(instance: Instance) -> Connection:
+    """Ready to call. Raises KeyMissing where the keyring has lost the key."""
+    entries = decrypt_json(instance.configuration_encrypted) or {}
+    return _connection(instance.element, entries, instance.filters_nulls)
+
+
+def _connection(element: Element, entries: Mapping[str, str | None], filters_nulls: bool) -> Connection:
+    own = {field.key: entries.get(field.key) or field.default for field in element.fields}
+    return Connection(element=element, configuration=own, filters_nulls=filters_nulls)
+
+
+def pollers_of(instance: Instance) -> dict[str, ResourcePoller]:
+    """What is polled, by name. The element's default where none was sent."""
+    return configuration_of(instance).pollers()
+
+
+def signing_keys_of(instance: Instance) -> list[str]:
+    """The keys that notifications are signed with, newest first; empty: they are not signed."""
+    return decrypt_json(instance.signing_keys_encrypted) or []

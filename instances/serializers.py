@@ -1,0 +1,128 @@
+"""Instances as the API shows them, and requests about them as it reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from connectors import registry
+from connectors.configuration_entries import CALLBACK_URL
+from connectors.element import Element
+from instances.catalogue import element_object
+from instances.configuration import ShownEntry, shown
+from instances.encryption import decrypt
+from instances.errors import InvalidRequest
+from instances.models import Instance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceRequest:
+    """The members of a request body that mean something; the others are passed over. None: not sent."""
+
+    element: Element | None
+    name: object
+    tags: object
+    configuration: Mapping[str, object] | None = field(repr=False)
+    wants_objects: bool
+
+
+def instance_request(body: object) -> InstanceRequest:
+    """Raises InvalidRequest, and UnknownElement for an element that is not in the catalogue."""
+    if not isinstance(body, Mapping):
+        raise InvalidRequest("Send the instance as a JSON object")
+    configuration = body.get("configuration")
+    if configuration is not None and not isinstance(configuration, Mapping):
+        raise InvalidRequest('configuration: send an object, such as {"event.notification.enabled": true}')
+    return InstanceRequest(
+        element=_element_named(body.get("element")),
+        name=body.get("name"),
+        tags=body.get("tags"),
+        configuration=configuration,
+        wants_objects=body.get("retrieveObjectsAfterInstantiation") is True,
+    )
+
+
+def _element_named(value: object) -> Element | None:
+    if value is None:
+        return None
+    named = [value.get("key"), value.get("id")] if isinstance(value, Mapping) else []
+    for name in named:
+        if isinstance(name, str) or (isinstance(name, int) and not isinstance(name, bool)):
+            return registry.element(name)
+    raise InvalidRequest('element: send {"key": "..."} or {"id": ...}')
+
+
+def instance_object(instance: Instance) -> dict[str, Any]:
+    """The instance in full, secrets masked."""
+    configuration = {entry.key: entry.value for entry in shown(instance)}
+    user, element = instance.user, instance.element
+    body: dict[str, Any] = {
+        "id": instance.pk,
+        "name": instance.name,
+        "createdDate": timestamp(instance.created_at),
+        "token": decrypt(instance.token_encrypted),
+        "element": element_object(element, has_configuration=False),
+        "elementId": element.id,
+        "tags": list(instance.tags),
+        "provisionInteractions": [],
+        "valid": instance.is_valid,
+        "disabled": instance.is_disabled,
+        "maxCacheSize": 0,
+        "cacheTimeToLive": 0,
+        "configuration": configuration,
+        "eventsEnabled": instance.is_events_enabled,
+        "traceLoggingEnabled": False,
+        "cachingEnabled": False,
+        "externalAuthentication": "none",
+        "user": {
+            "id": user.pk,
+            "emailAddress": user.email,
+            "firstName": user.first_name,
+            "lastName": user.last_name,
+        },
+    }
+    if instance.callback_url:
+        body["eventsNotificationCallbackUrl"] = configuration[CALLBACK_URL]
+    if not instance.is_valid:
+        body["invalidReason"] = instance.invalid_reason
+    return body
+
+
+def short_instance_object(instance: Instance) -> dict[str, Any]:
+    """What `hydrate=false` leaves: enough to find an instance and to call through it."""
+    element = instance.element
+    return {
+        "id": instance.pk,
+        "name": instance.name,
+        "createdDate": timestamp(instance.created_at),
+        "token": decrypt(instance.token_encrypted),
+        "element": {"id": element.id, "key": element.key, "name": element.name, "hub": element.hub},
+        "elementId": element.id,
+        "tags": list(instance.tags),
+        "valid": instance.is_valid,
+        "disabled": instance.is_disabled,
+    }
+
+
+def objects_of(element: Element) -> list[dict[str, str]]:
+    """What `retrieveObjectsAfterInstantiation` adds."""
+    return [{"name": one.name, "vendorName": one.name, "type": "ceCanonical"} for one in element.resources]
+
+
+def entry_object(entry: ShownEntry, instance: Instance) -> dict[str, Any]:
+    """One entry of `/configuration` of an instance."""
+    return {
+        "id": entry.id,
+        "key": entry.key,
+        "name": entry.name,
+        "propertyValue": entry.value,
+        "required": entry.is_required,
+        "elementInstanceId": instance.pk,
+    }
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC, to the second, with `Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
