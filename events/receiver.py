@@ -12,7 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
 from types import TracebackType
@@ -24,6 +24,7 @@ LONGEST_MEMORY = 100_000
 TIMESTAMP_TOLERANCE = 300.0
 """Seconds that a Standard Webhooks timestamp may lie off."""
 
+Signature = Literal["elements", "standard"]
 Verdict = Literal["valid", "wrong", "missing", "expired", "unchecked"]
 """`unchecked`: the receiver has no key. `expired`: signed rightly, at a time too far from now."""
 
@@ -36,11 +37,10 @@ class Notification:
     path: str
     headers: Mapping[str, str]
     """Names in lower case."""
-    body: bytes = field(repr=False)
-    elements: Verdict
-    """Of `Elements-Webhook-Signature`."""
-    standard: Verdict
-    """Of the three Standard Webhooks headers."""
+    raw_body: bytes = field(repr=False)
+    """The bytes that were signed."""
+    verdicts: Mapping[Signature, Verdict]
+    """`elements`: of `Elements-Webhook-Signature`; `standard`: of the three Standard Webhooks headers."""
     status: int
     """What it was answered; 0 when the connection was dropped."""
 
@@ -48,15 +48,19 @@ class Notification:
     def is_accepted(self) -> bool:
         return 200 <= self.status < 300
 
-    def json(self) -> Any:
-        """The body, decoded. Raises ValueError."""
-        return json.loads(self.body)
+    @property
+    def body(self) -> Any:
+        """Decoded; as text when it is no JSON."""
+        try:
+            return json.loads(self.raw_body)
+        except ValueError:
+            return self.raw_body.decode("utf-8", "replace")
 
     def entries(self) -> list[dict[str, Any]]:
         """The changes it tells of: `message.events`. Empty for another kind of body."""
         try:
-            found = self.json()["message"]["events"]
-        except (ValueError, LookupError, TypeError):
+            found = self.body["message"]["events"]
+        except (LookupError, TypeError):
             return []
         return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
@@ -89,6 +93,8 @@ class Receiver:
         self._arrived = threading.Condition()
         self._notifications: list[Notification] = []
         self._moods: list[_Mood] = []
+        self.requests_begun = 0
+        """How many notifications have arrived, those included that are not answered yet, and those forgotten."""
         self._server = LocalServer(self._answer, port=port)
         self.url = self._server.url
 
@@ -173,9 +179,11 @@ class Receiver:
             received_at=datetime.now(UTC),
             path=request.path,
             headers=request.headers,
-            body=request.body,
-            elements=verify_elements(request.headers, request.body, self._key),
-            standard=verify_standard(request.headers, request.body, self._key, now=time.time()),
+            raw_body=request.body,
+            verdicts={
+                "elements": verify_elements(request.headers, request.body, self._key),
+                "standard": verify_standard(request.headers, request.body, self._key, now=time.time()),
+            },
             status=status,
         )
         if self._on_notification is not None:
@@ -184,6 +192,7 @@ class Receiver:
             if len(self._notifications) >= LONGEST_MEMORY:
                 del self._notifications[: LONGEST_MEMORY // 2]
             self._notifications.append(notification)
+            self.requests_begun += 1
             self._arrived.notify_all()
         headers = {"Content-Type": "application/json", "Date": formatdate(usegmt=True)}
         if mood is None:
@@ -210,7 +219,7 @@ class Receiver:
         """What other processes on this machine may ask: no credentials, loopback only."""
         match request.method, request.path:
             case "GET", "/_receiver/notifications":
-                return _json(200, {"notifications": [as_json(one) for one in self.notifications]})
+                return _json(200, [as_json(one) for one in self.notifications])
             case "DELETE", "/_receiver/notifications":
                 self.clear()
                 return Answer(status=204)
@@ -255,12 +264,12 @@ def verify_standard(headers: Mapping[str, str], body: bytes, key: bytes, *, now:
 def lines_of(notification: Notification) -> list[str]:
     """A notification for people: one line per change, or one for a body that tells of none."""
     at = notification.received_at.strftime("%H:%M:%S")
-    verdicts = f"Elements signature {notification.elements}, Standard Webhooks {notification.standard}"
+    verdicts = "Elements signature {elements}, Standard Webhooks {standard}".format(**notification.verdicts)
     answered = f"answered {notification.status}" if notification.status else "dropped"
     entries = notification.entries()
     if not entries:
-        return [f"{at}  {len(notification.body)} bytes without events  [{verdicts}; {answered}]"]
-    event_id = notification.json()["message"].get("eventId", "?")
+        return [f"{at}  {len(notification.raw_body)} bytes without events  [{verdicts}; {answered}]"]
+    event_id = notification.body["message"].get("eventId", "?")
     return [
         _printable(
             f"{at}  event {event_id}  {entry.get('eventType')} {entry.get('objectType')} {entry.get('objectId')}"
@@ -271,12 +280,15 @@ def lines_of(notification: Notification) -> list[str]:
 
 
 def as_json(notification: Notification) -> dict[str, Any]:
-    """For `GET /_receiver/notifications`; the body as text."""
+    """For `GET /_receiver/notifications`."""
     return {
-        **asdict(notification),
         "received_at": notification.received_at.isoformat(),
+        "path": notification.path,
         "headers": dict(notification.headers),
-        "body": notification.body.decode("utf-8", "replace"),
+        "body": notification.body,
+        "raw_body": notification.raw_body.decode("utf-8", "replace"),
+        "verdicts": dict(notification.verdicts),
+        "status": notification.status,
     }
 
 

@@ -28,8 +28,9 @@ class SandboxClock:
         """Go on with real time plus `offset`."""
         self._frozen_at = None
 
-    def advance(self, by: timedelta) -> None:
-        """Move ahead (or back) by `by`, whether frozen or running."""
+    def advance(self, by: timedelta = timedelta(0), *, seconds: float = 0.0) -> None:
+        """Move ahead (or back) by `by`, or by `seconds`, whether frozen or running."""
+        by += timedelta(seconds=seconds)
         if self._frozen_at is not None:
             self._frozen_at += by
         else:

@@ -1,7 +1,8 @@
 """The sandbox's controls over HTTP, for other processes on this machine: everything under `/_sandbox/`.
 
     GET    /_sandbox                     how many records there are, and the clock
-    GET    /_sandbox/{collection}        {"ids": [...]}
+    GET    /_sandbox/credentials         what a client needs: baseUrl, company, publicKey, privateKey
+    GET    /_sandbox/{collection}        the ids, ascending
     POST   /_sandbox/{collection}        a record's fields, with `at` and `is_hidden` as Collection.add has them
     GET, PATCH, DELETE /_sandbox/{collection}/{id}
     POST   /_sandbox/{collection}/{id}/reveal
@@ -49,6 +50,8 @@ class Control:
             case "GET", []:
                 counts = {name: len(collection) for name, collection in self._sandbox.collections.items()}
                 return _json(200, counts | {"now": self._sandbox.clock.now().isoformat()})
+            case "GET", ["credentials"]:
+                return _json(200, self._sandbox.credentials())
             case "POST", ["behave"]:
                 self._sandbox.behave(**body)
                 return Answer(status=204)
@@ -56,7 +59,7 @@ class Control:
                 self._sandbox.behave_well()
                 return Answer(status=204)
             case "GET", ["requests"]:
-                return _json(200, {"requests": self._requests()})
+                return _json(200, self._requests())
             case "DELETE", ["requests"]:
                 self._sandbox.requests.clear()
                 return Answer(status=204)
@@ -93,13 +96,13 @@ class Control:
             clock.freeze(moment)
         if resume:
             clock.resume()
-        clock.advance(timedelta(seconds=advance))
+        clock.advance(seconds=advance)
 
 
 def _answer_for(collection: Collection, method: str, rest: list[str], body: dict[str, Any]) -> Answer:
     match method, rest:
         case "GET", []:
-            return _json(200, {"ids": collection.ids()})
+            return _json(200, collection.ids())
         case "POST", []:
             return _json(201, collection.add(**body))
         case "GET", [record_id]:

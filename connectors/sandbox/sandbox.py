@@ -121,6 +121,16 @@ class Sandbox:
         else:  # what the test met matters more
             self._server.stop()
 
+    def credentials(self) -> dict[str, str]:
+        """What a client needs, as `/_sandbox/credentials` answers it."""
+        return {
+            "url": self.url,
+            "baseUrl": self.base_url,
+            "company": self.company,
+            "publicKey": self.public_key,
+            "privateKey": self.private_key,
+        }
+
     def behave(
         self,
         *,
