@@ -238,11 +238,6 @@ class ConnectWiseClient:
             if (explained := self._explained(error, path)) is error:
                 raise
             raise explained from error
-        if not 200 <= answer.status < 300:
-            raise RequestRefused(
-                f"ConnectWise answered with status {answer.status}: check the host in {self._login.base_url_key}",
-                status=answer.status,
-            )
         return answer
 
     def _explained(self, error: ConnectorError, path: str) -> ConnectorError:
@@ -276,6 +271,8 @@ class ConnectWiseClient:
                     provider_message=said,
                     status=error.status,
                 )
+            case RequestRefused() if error.status is not None and error.status < 400:
+                return RequestRefused(f"{login.base_url_key}: {error}", provider_message=said, status=error.status)
             case RequestRefused() if "ssl is required" in said.casefold():
                 return RequestRefused(
                     f"{login.base_url_key} names a host for people: hosts for programs begin with api-, "

@@ -56,7 +56,7 @@ INCIDENTS = Resource(
     name="incidents",
     path="/service/tickets",
     field_types=_types(
-        numbers="id company.id board.id status.id priority.id priority.level priority.sort budgetHours actualHours "
+        numbers="id company.id board.id status.id priority.id priority.sort budgetHours actualHours "
         "estimatedExpenseCost estimatedExpenseRevenue estimatedProductCost estimatedProductRevenue "
         "estimatedTimeCost estimatedTimeRevenue resolveMinutes respondMinutes resPlanMinutes parentTicketId "
         "duration knowledgeBaseCategoryId knowledgeBaseSubCategoryId knowledgeBaseLinkId minutesBeforeWaiting "
