@@ -264,7 +264,8 @@ def verify_standard(headers: Mapping[str, str], body: bytes, key: bytes, *, now:
 def lines_of(notification: Notification) -> list[str]:
     """A notification for people: one line per change, or one for a body that tells of none."""
     at = notification.received_at.strftime("%H:%M:%S")
-    verdicts = "Elements signature {elements}, Standard Webhooks {standard}".format(**notification.verdicts)
+    found = notification.verdicts
+    verdicts = f"Elements signature {found['elements']}, Standard Webhooks {found['standard']}"
     answered = f"answered {notification.status}" if notification.status else "dropped"
     entries = notification.entries()
     if not entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import signal
 import threading
 from types import FrameType
@@ -31,9 +32,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     sandbox.serve()
-    print(
-        f"ConnectWise sandbox: {sandbox.base_url} company={sandbox.company} publicKey={sandbox.public_key}", flush=True
-    )
+    print(json.dumps(sandbox.credentials()), flush=True)  # one line, for people and for programs
     is_ending.wait()
     sandbox.stop()
 

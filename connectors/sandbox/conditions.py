@@ -17,7 +17,7 @@ ValueType = Literal["String", "Number", "Boolean", "DateTime", "Null"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "like", "in"]
 
 DEEPEST = 50
-LONGEST_NUMBER = 40
+LONGEST_NUMBER = 100
 
 
 @dataclass(frozen=True, slots=True)
