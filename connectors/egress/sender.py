@@ -233,7 +233,8 @@ class Sender:
                     self._fail(slot.key, REFUSED_DESTINATION, message, slot.started_at, slot.began)
                 else:
                     error_class = ERROR_CLASSES.get(code, PROTOCOL)
-                    self._fail(slot.key, error_class, message[:LONGEST_ERROR], slot.started_at, slot.began)
+                    message = message[:LONGEST_ERROR] or f"The answer made no sense (libcurl's error {code})"
+                    self._fail(slot.key, error_class, message, slot.started_at, slot.began)
                 self._release(slot)
 
     def _answered(self, slot: Slot) -> None:
