@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from connectors.connection import Connection
@@ -20,8 +20,8 @@ FieldType = Literal["text", "number", "boolean", "datetime"]
 EntryType = Literal["TEXTFIELD_32", "TEXTFIELD_128", "TEXTFIELD_1000", "TEXTAREA", "BOOLEAN", "PASSWORD"]
 Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
-POLLING = "polling"
-WEBHOOK = "webhook"
+POLLING: Final = "polling"
+WEBHOOK: Final = "webhook"
 EventMethod = Literal["polling", "webhook"]
 
 

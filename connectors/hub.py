@@ -7,7 +7,6 @@ get, count  one record; how many there are
 
 from __future__ import annotations
 
-import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator, Sequence
@@ -186,8 +185,5 @@ def _without_nulls_in_record(record: memoryview) -> bytes | memoryview:
         return record
     try:
         return orjson.dumps(without_nulls(orjson.loads(record)))
-    except (orjson.JSONDecodeError, TypeError):
-        # Half a surrogate pair or a number beyond 64 bits: legal JSON that only the slow reader takes.
-        return json.dumps(without_nulls(json.loads(bytes(record)))).encode()
-    except RecursionError:
-        raise UnusableAnswer("A record is nested too deeply to be read") from None
+    except (orjson.JSONDecodeError, RecursionError):
+        raise UnusableAnswer("A record is nested too deeply, or holds what is no JSON") from None

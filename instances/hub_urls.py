@@ -1,3 +1,7 @@
-from django.urls import URLPattern
+"""The catch-all behind the platform's own paths."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import URLPattern, re_path
+
+from instances.hub_api import HubView
+
+urlpatterns: list[URLPattern] = [re_path(r"^(?P<path>(?s:.*))$", HubView.as_view())]

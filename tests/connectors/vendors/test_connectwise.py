@@ -50,7 +50,7 @@ def client_of(sandbox: Sandbox, **other: str | None) -> Any:
 
 
 @pytest.fixture
-def client(sandbox) -> ConnectWiseClient:
+def client(sandbox):
     return client_of(sandbox)
 
 

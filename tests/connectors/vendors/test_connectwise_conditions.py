@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC
 from decimal import Decimal
 
@@ -221,7 +222,7 @@ def test_quoted_literals_are_coerced_for_every_field_of_the_record(resource, sch
     literals = {"number": "'5'", "boolean": "'false'", "datetime": "'2024-05-01T00:00:00Z'"}
     expected = {"number": "5", "boolean": "False", "datetime": "[2024-05-01T00:00:00Z]"}
 
-    def leaves_of(fields: dict[str, Field], prefix: str = ""):
+    def leaves_of(fields: Mapping[str, Field], prefix: str = ""):
         for field in fields.values():
             if field.type == "reference":
                 yield from leaves_of(field.parts, f"{prefix}{field.name}.")

@@ -1,0 +1,161 @@
+"""What every element must do, whoever wrote it."""
+
+from __future__ import annotations
+
+import importlib.resources
+import json
+import re
+from collections import Counter
+
+import pytest
+
+from connectors import configuration_entries, hub, poller, registry
+from connectors.configuration_entries import entries_of
+from connectors.connection import Connection
+from connectors.element import POLLING, WEBHOOK, Element
+from connectors.errors import InvalidQuery
+
+ELEMENTS = registry.all_elements()
+RESERVED = re.compile(
+    r"base\.url|pagination\..*|username|password|oauth\..*|aws\..*|expires(_in)?|bulk.*|event.*|filter\..*"
+)
+SECRET_WORD = re.compile(r"password|private|secret", re.IGNORECASE)
+SIMPLE_NAME = re.compile(r"[a-z][a-z0-9-]*")
+
+every_element = pytest.mark.parametrize("element", ELEMENTS, ids=lambda element: element.key)
+every_polling_element = pytest.mark.parametrize(
+    "element", [one for one in ELEMENTS if POLLING in one.event_methods], ids=lambda element: element.key
+)
+
+
+def doubled(names: list) -> list:
+    return [name for name, count in Counter(names).items() if count > 1]
+
+
+def test_there_are_elements():
+    assert "connectwisecrmrest" in {element.key for element in ELEMENTS}
+
+
+def test_keys_ids_and_entry_ids_are_unique():
+    assert doubled([element.key for element in ELEMENTS]) == []
+    assert doubled([element.id for element in ELEMENTS]) == []
+    assert doubled([entry.id for element in ELEMENTS for entry in entries_of(element)]) == []
+
+
+@every_element
+def test_is_found_by_key_and_by_id(element: Element):
+    assert registry.element(element.key) is registry.element(element.id) is registry.element(str(element.id)) is element
+
+
+@every_element
+def test_folder_is_named_by_the_key(element: Element):
+    assert element.client.__module__.startswith(f"connectors.elements.{element.key}.") or "vendors" in (
+        element.client.__module__
+    )
+    assert importlib.resources.files(f"connectors.elements.{element.key}").joinpath("definition.py").is_file()
+
+
+@every_element
+def test_readme_tells_people_what_to_fill_in(element: Element):
+    readme = importlib.resources.files(f"connectors.elements.{element.key}").joinpath("README.md").read_text()
+
+    assert readme.startswith(f"# {element.name} (`{element.key}`)\n")
+    assert [entry.key for entry in element.fields if f"`{entry.key}`" not in readme] == []
+    assert [resource.name for resource in element.resources if f"`{resource.name}`" not in readme] == []
+
+
+@every_element
+def test_catalogue_text_is_worth_reading(element: Element):
+    assert SIMPLE_NAME.fullmatch(element.hub)
+    assert element.name.strip() == element.name != ""
+    assert element.description.endswith(".")
+    assert 20 <= len(element.description) <= 300
+    assert element.event_methods != ()
+    assert set(element.event_methods) <= {POLLING, WEBHOOK}
+
+
+@every_element
+def test_fields_are_described_and_secrets_flagged(element: Element):
+    assert doubled([name for entry in element.fields for name in (entry.key, *entry.aliases)]) == []
+    for entry in element.fields:
+        assert entry.label, entry.key
+        assert entry.description.endswith("."), entry.key
+        assert not RESERVED.fullmatch(entry.key), entry.key
+        assert entry.secret is bool(SECRET_WORD.search(entry.key)), entry.key
+        assert entry.secret is (entry.type == "PASSWORD"), entry.key
+        assert not (entry.secret and (entry.default or entry.identifies_account)), entry.key
+
+
+@every_element
+def test_some_field_says_which_account_it_is(element: Element):
+    assert any(entry.identifies_account for entry in element.fields)
+    assert all(entry.required for entry in element.fields if entry.identifies_account)
+
+
+@every_element
+def test_entries_are_in_order_and_complete(element: Element):
+    entries = entries_of(element)
+    keys = [entry.key for entry in entries]
+
+    assert entries == entries_of(element)
+    assert doubled(keys) == []
+    assert keys[: len(element.fields)] == [entry.key for entry in element.fields]
+    assert [entry.display_order for entry in entries] == sorted({entry.display_order for entry in entries})
+    assert {
+        configuration_entries.FILTER_NULLS,
+        configuration_entries.EVENTS_ENABLED,
+        configuration_entries.CALLBACK_URL,
+        configuration_entries.SIGNATURE_KEY,
+        configuration_entries.VENDOR_TYPE,
+    } <= set(keys)
+    for entry in entries:
+        assert entry.name, entry.key
+        assert entry.description.endswith("."), entry.key
+        assert entry.default_value is None or isinstance(entry.default_value, str), entry.key
+        assert not (entry.secret and entry.default_value), entry.key
+        assert entry.id // configuration_entries.IDS_PER_ELEMENT == element.id, entry.key
+
+
+@every_polling_element
+def test_default_poller_configuration_parses_and_asks_for_resources_there_are(element: Element):
+    (entry,) = [one for one in entries_of(element) if one.key == "event.poller.configuration"]
+    assert (entry.type, entry.display_order, entry.required) == ("TEXTAREA", 104, False)
+    sent = json.loads(str(entry.default_value))
+
+    pollers = poller.parse(sent, element=element)
+
+    assert list(pollers) == list(sent) == list(element.poller_configuration)
+    for name, one in pollers.items():
+        resource, parameters = hub.parse_path(one.url)
+        assert resource == name
+        assert element.resource(resource)
+        assert "where" in parameters
+
+
+@every_element
+def test_an_element_that_does_not_poll_offers_no_polling(element: Element):
+    keys = {entry.key for entry in entries_of(element)}
+    polling = {"event.poller.refresh_interval", "event.poller.configuration"}
+
+    assert (keys & polling == polling) is (POLLING in element.event_methods)
+    assert bool(element.poller_configuration) is (POLLING in element.event_methods)
+
+
+@every_element
+def test_resources_have_names_and_paths(element: Element):
+    assert doubled([resource.name for resource in element.resources]) == []
+    for resource in element.resources:
+        assert SIMPLE_NAME.fullmatch(resource.name), resource.name
+        assert resource.name not in ("objects", "ping", "hubs", "elements", "instances", "events")
+        assert resource.path.startswith("/"), resource.name
+        assert not resource.path.endswith("/"), resource.name
+        assert "GET" in resource.verbs, resource.name
+        assert element.resource(resource.name) is resource
+        for template, _ in resource.child_fields.values():
+            assert template.count("{test}") == 1, resource.name
+
+
+@every_element
+def test_unknown_resource_is_an_error_of_the_query(element: Element):
+    with pytest.raises(InvalidQuery, match="no resource"):
+        hub.find(Connection(element=element, configuration={}), "no-such-thing")
