@@ -134,7 +134,7 @@ def _interval(key: str, value: object, element: Element) -> Decimal:
         minutes = Decimal(repr(value))  # JSON knows neither NaN nor Infinity
     else:
         raise InvalidRequest(f"{key}: send a number of minutes, such as 15 or 0.5")
-    minutes = min(minutes, LONGEST_INTERVAL).quantize(INTERVAL_STEP, rounding=ROUND_CEILING)
+    minutes = max(Decimal(0), min(minutes, LONGEST_INTERVAL)).quantize(INTERVAL_STEP, rounding=ROUND_CEILING)
     if minutes * 60 < Decimal(repr(settings.POLL_INTERVAL_FLOOR)):
         raise InvalidRequest(f"{key}: the shortest interval here is {settings.POLL_INTERVAL_FLOOR:g} seconds")
     return minutes

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
+from connectors.sandbox import Sandbox
 from instances.models import User
 from tests.api_client import Api
 from tests.factories import UserFactory
@@ -35,3 +39,27 @@ def stranger(db) -> User:
 def api(owner) -> Api:
     """The API as the owner calls it."""
     return Api(owner)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """A small ConnectWise of this test's own, on loopback."""
+    with Sandbox.start(contacts=20, companies=5, tickets=10) as running:
+        yield running
+
+
+@pytest.fixture
+def credentials(sandbox) -> dict[str, str]:
+    """What `connectwisecrmrest` needs to talk to the sandbox."""
+    return {
+        "baseUrl": sandbox.base_url,
+        "company": sandbox.company,
+        "public.key": sandbox.public_key,
+        "private.key": sandbox.private_key,
+    }
+
+
+@pytest.fixture
+def body(credentials) -> dict[str, Any]:
+    """What a client posts to create an instance, events off."""
+    return {"element": {"key": "connectwisecrmrest"}, "name": "Acme", "configuration": credentials}
