@@ -161,12 +161,14 @@ class ConnectWiseClient:
         if not records:
             return None
         first, last = records[0].id, records[-1].id
-        if not isinstance(first, int) or not isinstance(last, int) or not after < first <= last:
+        if after and not (isinstance(first, int) and first > after):
             # Servers before 2018.5 pass over pageId and would answer the first page for ever.
             raise UnusableAnswer("ConnectWise did not continue behind the last id: it needs version 2018.5 or later")
         if "Link" in answer.headers and "next" not in _relations(answer):
             return None
         # The link names this very id; without a header, an empty page will say that it was the last.
+        if not isinstance(last, int) or last <= after:
+            raise UnusableAnswer("ConnectWise answered with records that are not in the order of their ids")
         return last
 
     def get(self, resource: Resource, record_id: str) -> Record:

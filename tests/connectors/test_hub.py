@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -323,6 +324,12 @@ def test_page_without_null_members_passes_byte_for_byte(sandbox, body):
     assert find_body(sandbox, body) == body
 
 
+def test_nulls_are_cut_out_of_the_bytes(sandbox):
+    body = b'[{"a":null,"b":null,"x":1.50},{"x":{"a":null},"b":null},{"x":[null,{"b":null}],"c":"\\",\\"a\\":null,"}]'
+
+    assert find_body(sandbox, body) == b'[{"x":1.50},{"x":{}},{"x":[null,{}],"c":"\\",\\"a\\":null,"}]'
+
+
 def test_only_records_with_null_members_are_rebuilt(sandbox):
     body = b'[ {"id": 1, "x": 1.50}, {"id": 2, "x": null, "y": {"z":\tnull, "list": [null, {"n": null}]}} ]'
 
@@ -336,15 +343,19 @@ def test_nulls_stay_where_they_are_wanted(sandbox):
 
 
 def test_record_nested_beyond_reason_is_unusable(sandbox):
-    body = b'[{"id":2,"x":null,"n":' + b'{"a":' * 700 + b"1" + b"}" * 700 + b"}]"
+    body = b'[{"id":2,"x": null,"n":' + b'{"a":' * 700 + b"1" + b"}" * 700 + b"}]"
 
     with pytest.raises(UnusableAnswer):
         find_body(sandbox, body)
 
 
+keys = st.sampled_from(["a", "b_2", "C", ',"a":null,', '{"a":null}', "odd key", ":", "\\", '"']) | st.text(max_size=5)
+texts = st.sampled_from(["null", ":null", ',"a":null,', '{"a":null}', "a,", "x{", "\\", '"', ',"']) | st.text(
+    max_size=5
+)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=5) | st.sampled_from(["null", ":null"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
     max_leaves=10,
 )
 
@@ -355,9 +366,12 @@ def has_null_member(value: object) -> bool:
     return isinstance(value, list) and any(has_null_member(item) for item in value)
 
 
-@given(st.lists(st.dictionaries(st.text(max_size=5), json_values, max_size=4), max_size=3))
-def test_no_null_member_is_left_and_nothing_else_is_lost(records):
-    page = Page(body=orjson.dumps(records), next_page_token=None, answered_at=datetime.now(UTC))
+@given(
+    st.lists(st.dictionaries(keys, json_values, max_size=4), max_size=3),
+    st.sampled_from([orjson.dumps, lambda records: json.dumps(records).encode()]),
+)
+def test_no_null_member_is_left_and_nothing_else_is_lost(records, encoded):
+    page = Page(body=encoded(records), next_page_token=None, answered_at=datetime.now(UTC))
 
     filtered = orjson.loads(hub._without_nulls_in_list(page))
 
