@@ -3,3 +3,10 @@ from django.apps import AppConfig
 
 class EventsConfig(AppConfig):
     name = "events"
+
+    def ready(self) -> None:
+        from events import subscriptions
+        from instances.signals import instance_configured, instance_deleting
+
+        instance_configured.connect(subscriptions.follow_instance, dispatch_uid="events.follow_instance")
+        instance_deleting.connect(subscriptions.forget_instance, dispatch_uid="events.forget_instance")

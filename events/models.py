@@ -34,7 +34,8 @@ class Event(models.Model):
 class SeenChange(models.Model):
     """The ledger that makes a change count once. Trimmed behind the overlap of its poll cursor."""
 
-    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="+")
+    # Without a constraint: checking each row costs a poll as much as writing it, and a row left behind does no harm.
+    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     object_type = models.CharField(max_length=64)
     object_id = models.CharField(max_length=255)
     version = models.CharField(max_length=96)
@@ -111,7 +112,7 @@ class DeliveryAttempt(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     """The HTTP status; null when there was no answer."""
     error_class = models.CharField(max_length=32, blank=True)
-    """Empty for success; else one of `deliver.ErrorClass`."""
+    """Empty for success; else one of `retries.ErrorClass`."""
     error = models.TextField(blank=True)
     response_excerpt = models.TextField(blank=True)
     """The first bytes of the answer, as text."""

@@ -1,3 +1,22 @@
-from django.urls import URLPattern
+"""Paths about events and their delivery. `tests/events/test_api.py` walks every one of them as a stranger."""
 
-urlpatterns: list[URLPattern] = []
+from django.urls import URLPattern, path
+
+from events import api
+
+urlpatterns: list[URLPattern] = [
+    path("instances/events", api.InstanceEventsView.as_view()),
+    path("instances/events/<str:event_id>", api.EventView.as_view()),
+    path("instances/<str:instance_id>/events", api.InstanceEventsView.as_view()),
+    path("instances/<str:instance_id>/events/<str:event_id>", api.EventView.as_view()),
+    path("notifications/subscriptions", api.SubscriptionsView.as_view()),
+    path("notifications/subscriptions/deliveries", api.DeliveriesView.as_view()),
+    path("notifications/subscriptions/<str:subscription_id>", api.SubscriptionView.as_view()),
+    path("notifications/<str:notification_id>/subscriptions/deliveries", api.NotificationDeliveriesView.as_view()),
+    path(
+        "notifications/<str:notification_id>/subscriptions/<str:subscription_id>/deliveries",
+        api.NotificationDeliveriesView.as_view(),
+    ),
+    path("accounts/settings", api.AccountSettingsView.as_view()),
+    path("accounts/<str:account_id>/settings", api.AccountSettingsView.as_view()),
+]

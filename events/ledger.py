@@ -1,0 +1,154 @@
+"""The ledger that makes a change count once: which versions of which objects of an instance have been seen.
+
+Its unique constraint decides between everyone who reports the same change at the same moment. Rows are entered in
+one order, so two of them wait for each other in turn and never in a circle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from connectors.change import Change, EventType
+from events.plain_cursor import plain_cursor
+
+
+class Identity(NamedTuple):
+    """What makes two reports one change, within an instance."""
+
+    object_type: str
+    object_id: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenVersion:
+    """One version of an object that was seen. `event_type` is empty if it was only noted, at the baseline."""
+
+    version: str
+    content_hash: bytes
+    is_settled: bool
+    event_type: EventType | str
+
+
+def identity(change: Change) -> Identity:
+    return Identity(change.object_type, change.object_id, change.version)
+
+
+def seen(*, instance_id: int, object_type: str, object_ids: Sequence[str]) -> dict[str, list[SeenVersion]]:
+    """What the ledger holds of these objects, in the order it was seen. Objects it does not know are left out."""
+    versions: dict[str, list[SeenVersion]] = {}
+    with plain_cursor() as cursor:
+        cursor.execute(_SEEN, [instance_id, object_type, list(object_ids)], binary=True)
+        for object_id, *version in cursor:
+            versions.setdefault(object_id, []).append(SeenVersion(*version))
+    return versions
+
+
+def enter(*, instance_id: int, changes: Sequence[Change], event_ids: Mapping[Identity, int]) -> set[Identity]:
+    """Enter changes that become events, in the caller's transaction. Returns those that were not there yet.
+
+    Waits for a transaction that is entering the same change, and then knows whether it did.
+    """
+    return _insert(instance_id, changes, event_ids)
+
+
+def note(*, instance_id: int, changes: Sequence[Change]) -> None:
+    """Enter changes that are older than the baseline: known from now on, and no event."""
+    _insert(instance_id, changes, None)
+
+
+def point(*, instance_id: int, event_ids: Mapping[Identity, int]) -> None:
+    """Correct which event holds these changes; they were entered in this transaction."""
+    if event_ids:
+        with plain_cursor() as cursor:
+            columns = [list(column) for column in zip(*event_ids, strict=True)]
+            cursor.execute(_POINT, [instance_id, *columns, list(event_ids.values())])
+
+
+def touch(*, instance_id: int, object_type: str, object_ids: Sequence[str]) -> None:
+    """Objects without a stamp were met again: `trim` goes by when they were last met."""
+    with plain_cursor() as cursor:
+        cursor.execute(_TOUCH, [instance_id, object_type, list(object_ids)])
+
+
+def trim(*, instance_id: int, object_type: str, before: datetime, untouched_since: datetime) -> int | None:
+    """Forget what no poll will meet again: stamped before `before`, or without a stamp and not met since.
+
+    Returns the greatest number among the object ids forgotten, None if there was none.
+    """
+    with plain_cursor() as cursor:
+        cursor.execute(_TRIM, [instance_id, object_type, before, untouched_since])
+        row = cursor.fetchone()
+        assert row is not None
+        greatest: int | None = row[0]
+        return greatest
+
+
+def _insert(instance_id: int, changes: Sequence[Change], event_ids: Mapping[Identity, int] | None) -> set[Identity]:
+    if not changes:
+        return set()
+    rows = sorted(changes, key=identity)
+    parameters = [
+        instance_id,
+        [change.object_type for change in rows],
+        [change.object_id for change in rows],
+        [change.version for change in rows],
+        _unless_empty([change.changed_at for change in rows]),
+        [change.content_hash for change in rows],
+        [change.is_settled for change in rows],
+        ["" if event_ids is None else change.event_type for change in rows],
+        None if event_ids is None else [event_ids[identity(change)] for change in rows],
+    ]
+    with plain_cursor() as cursor:
+        cursor.execute(_INSERT, parameters)
+        return {Identity(*row) for row in cursor}
+
+
+def _unless_empty(column: list[datetime | None]) -> list[datetime | None] | None:
+    """A list of nothing but None has no type in binary. NULL instead of it is padded with NULL by `unnest`."""
+    return column if any(column) else None
+
+
+_SEEN = """
+SELECT object_id, version, content_hash, is_settled, event_type FROM events_seenchange
+WHERE instance_id = %b AND object_type = %b AND object_id = ANY(%b::text[])
+ORDER BY id
+"""
+
+_INSERT = """
+INSERT INTO events_seenchange
+    (instance_id, object_type, object_id, version, changed_at, content_hash, is_settled, event_type, event_id)
+SELECT %b, new.* FROM unnest(
+    %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::bytea[], %b::bool[], %b::text[], %b::bigint[]
+) AS new (object_type, object_id, version, changed_at, content_hash, is_settled, event_type, event_id)
+ON CONFLICT DO NOTHING
+RETURNING object_type, object_id, version
+"""
+
+_POINT = """
+UPDATE events_seenchange AS seen SET event_id = moved.event_id
+FROM (
+    SELECT %b::bigint AS instance_id, *
+    FROM unnest(%b::text[], %b::text[], %b::text[], %b::bigint[]) AS change (object_type, object_id, version, event_id)
+) AS moved
+WHERE seen.instance_id = moved.instance_id AND seen.object_type = moved.object_type
+    AND seen.object_id = moved.object_id AND seen.version = moved.version
+"""
+
+_TOUCH = """
+UPDATE events_seenchange SET seen_at = statement_timestamp()
+WHERE instance_id = %b AND object_type = %b AND changed_at IS NULL AND object_id = ANY(%b::text[])
+"""
+
+_TRIM = """
+WITH forgotten AS (
+    DELETE FROM events_seenchange
+    WHERE instance_id = %b AND object_type = %b
+        AND (changed_at < %b OR (changed_at IS NULL AND seen_at < %b))
+    RETURNING object_id
+)
+SELECT max(CASE WHEN object_id ~ '^[0-9]{1,18}$' THEN object_id::bigint END) FROM forgotten
+"""

@@ -1,0 +1,135 @@
+"""Writing down how attempts went: many at once, deliveries and attempts in one transaction."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from django.db import transaction
+
+from events import subscriptions
+from events.claims import Claim
+from events.models import Subscription
+from events.plain_cursor import plain_cursor
+from events.retries import AFRESH, ErrorClass, Verdict
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """An attempt that has ended, and what was decided about its delivery."""
+
+    claim: Claim
+    verdict: Verdict
+    started_at: datetime
+    duration_ms: int
+    status: int | None
+    error_class: ErrorClass
+    error: str = field(repr=False)
+    excerpt: bytes = field(repr=False)
+
+
+def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
+    """Store outcomes. Returns the deliveries that were no longer ours: for those nothing but the attempt is kept.
+
+    Subscriptions are locked before deliveries, as everywhere.
+    """
+    with transaction.atomic(), plain_cursor() as cursor:
+        ended = _deactivate(ended)
+        rows = sorted(ended, key=lambda one: one.claim.delivery_id)
+        cursor.execute(
+            _UPDATE,
+            [
+                [one.claim.delivery_id for one in rows],
+                [one.claim.epoch for one in rows],
+                [one.verdict.state for one in rows],
+                [one.verdict.attempts_made for one in rows],
+                [one.verdict.wait.total_seconds() for one in rows],
+                [one.verdict.first_failure for one in rows],
+            ],
+            binary=True,
+        )
+        kept = {delivery_id for (delivery_id,) in cursor}
+        if with_attempts:
+            cursor.execute(
+                _INSERT_ATTEMPTS,
+                [
+                    [one.claim.delivery_id for one in rows],
+                    [min(one.claim.epoch, 32767) for one in rows],
+                    [one.started_at for one in rows],
+                    [one.duration_ms for one in rows],
+                    # A list of nothing but None has no type in binary; NULL instead of it is padded by `unnest`.
+                    [one.status for one in rows] if any(one.status for one in rows) else None,
+                    [str(one.error_class) for one in rows],
+                    [_text(one.error) for one in rows],
+                    [_text(one.excerpt.decode(errors="replace")) for one in rows],
+                ],
+            )
+    return [one.claim.delivery_id for one in rows if one.claim.delivery_id not in kept]
+
+
+def _deactivate(ended: Sequence[Ended]) -> Sequence[Ended]:
+    """Deactivate the subscriptions whose attempts say so, and queue what waits for them.
+
+    An attempt that went to a URL which has been replaced since says nothing about the new one: its delivery begins
+    afresh there.
+    """
+    reasons = {one.claim.subscription_id: one for one in ended if one.verdict.deactivates}
+    if not reasons:
+        return ended
+    locked = {
+        subscription.pk: subscription
+        for subscription in Subscription.objects.select_for_update(no_key=True).filter(pk__in=reasons).order_by("pk")
+    }
+    for subscription in locked.values():
+        one = reasons[subscription.pk]
+        if subscription.url == one.claim.url and subscription.state == Subscription.ACTIVE:
+            subscriptions.deactivate(subscription, reason=one.verdict.deactivates)
+            logger.info(
+                "subscription deactivated",
+                extra={"subscription": subscription.pk, "status": one.status, "error_class": str(one.error_class)},
+            )
+    urls = {subscription.pk: subscription.url for subscription in locked.values()}
+    return [
+        replace(one, verdict=AFRESH)
+        if one.verdict.deactivates and urls.get(one.claim.subscription_id, one.claim.url) != one.claim.url
+        else one
+        for one in ended
+    ]
+
+
+def _text(text: str) -> str:
+    """What PostgreSQL can keep: any text without NUL."""
+    return text.replace("\x00", "\ufffd")
+
+
+# While an attempt was under way its delivery may have been queued: a success is still one, a failure leaves it there.
+_UPDATE = """
+UPDATE events_delivery AS delivery SET
+    state = CASE WHEN ended.state = 'delivered' OR delivery.state = 'pending' THEN ended.state ELSE delivery.state END,
+    attempts_made = ended.attempts_made,
+    first_failed_at = CASE ended.first_failure
+        WHEN 'note' THEN coalesce(delivery.first_failed_at, statement_timestamp())
+        WHEN 'keep' THEN delivery.first_failed_at
+    END,
+    next_attempt_at = statement_timestamp() + ended.wait * interval '1 second',
+    leased_until = NULL,
+    updated_at = statement_timestamp()
+FROM unnest(%b::bigint[], %b::int[], %b::text[], %b::int[], %b::float8[], %b::text[])
+    AS ended (id, epoch, state, attempts_made, wait, first_failure)
+WHERE delivery.id = ended.id AND delivery.epoch = ended.epoch
+RETURNING delivery.id
+"""
+
+# Joined, since the instance and all that hangs on it may have been deleted while an attempt was under way.
+_INSERT_ATTEMPTS = """
+INSERT INTO events_deliveryattempt
+    (delivery_id, number, started_at, duration_ms, status, error_class, error, response_excerpt)
+SELECT ended.* FROM unnest(
+    %b::bigint[], %b::int[], %b::timestamptz[], %b::int[], %b::smallint[], %b::text[], %b::text[], %b::text[]
+) AS ended (delivery_id, number, started_at, duration_ms, status, error_class, error, response_excerpt)
+JOIN events_delivery AS delivery ON delivery.id = ended.delivery_id
+"""

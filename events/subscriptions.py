@@ -1,0 +1,118 @@
+"""Who gets the notifications of a topic, and what happens to deliveries when that changes.
+
+An instance with a callback URL owns one subscription. Two things stop it, and they are kept apart:
+
+- A switch: events off, instance disabled, callback URL removed. Nothing more is sent from that commit on, but nobody
+  decided against what was recorded before. Such deliveries stay pending, held back until the switch is on again. They
+  are not `queued`: releasing those by a switch would also send what the account's failure policy keeps until it is
+  asked for.
+- Failures: the subscription is deactivated and its deliveries are queued. No switch changes that, only a request to
+  redeliver or another callback URL.
+
+Locks are taken in one order everywhere: instance, subscription, delivery.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from events import doorbell
+from events.models import Delivery, Subscription
+from instances.event_settings import is_own_events_url
+from instances.models import Instance
+
+HELD_BACK = datetime(9999, 12, 31, tzinfo=UTC)
+"""`next_attempt_at` of a pending delivery that waits for a switch. No claim finds it."""
+
+
+def follow_instance(*, instance: Instance, **_signal: Any) -> None:
+    """Make the subscription agree with the instance, in the transaction that changes the instance."""
+    # Our own receiver is accepted as a callback URL, since clients copy it from guides; sending there would be a loop.
+    url = "" if is_own_events_url(instance.callback_url) else instance.callback_url
+    subscription = Subscription.objects.select_for_update(of=("self",)).filter(instance=instance).first()
+    if subscription is None and url and instance.is_events_enabled:
+        Subscription.objects.create(
+            organization_id=instance.organization_id, instance=instance, topics=[instance.topic], url=url
+        )
+    elif subscription is not None:
+        # Without a URL events are for the API only: the topic is given up, so that none pile up for a later URL.
+        subscription.topics = [instance.topic] if url else []
+        is_moved, subscription.url = bool(url) and url != subscription.url, url
+        if is_moved:
+            _begin_afresh(subscription)
+        subscription.save(update_fields=["topics", "url", "state", "deactivated_reason", "updated_at"])
+    if instance.is_events_enabled and not instance.is_disabled:
+        _release_held_back(instance)
+
+
+def forget_instance(*, instance: Instance, **_signal: Any) -> None:
+    """Remove an instance's events with a few statements; Django would fetch them row by row to delete them."""
+    with connection.cursor() as cursor:
+        for statement in _FORGET:
+            cursor.execute(statement, [instance.pk])
+
+
+def deactivate(subscription: Subscription, *, reason: str) -> None:
+    """Send nothing more to a locked subscription; what waits for it is queued, like what comes."""
+    subscription.state, subscription.deactivated_reason = Subscription.DEACTIVATED, reason
+    subscription.save(update_fields=["state", "deactivated_reason", "updated_at"])
+    subscription.deliveries.filter(state=Delivery.PENDING).update(state=Delivery.QUEUED, updated_at=Now())
+
+
+def redeliver(deliveries: QuerySet[Delivery], *, reactivate: QuerySet[Subscription]) -> int:
+    """Begin these deliveries again, as somebody asked for, and reactivate these subscriptions. Returns how many began.
+
+    What belongs to a switched-off instance is held back until it is on again.
+    """
+    with transaction.atomic():
+        for subscription in reactivate.select_for_update(no_key=True, of=("self",)).order_by("pk"):
+            if subscription.state == Subscription.DEACTIVATED:
+                subscription.state, subscription.deactivated_reason = Subscription.ACTIVE, ""
+                subscription.save(update_fields=["state", "deactivated_reason", "updated_at"])
+        count = deliveries.update(**_FRESH)
+        if count:
+            transaction.on_commit(doorbell.ring, robust=True)
+    return count
+
+
+def _begin_afresh(subscription: Subscription) -> None:
+    """Failures at the old URL say nothing about the new one."""
+    was_deactivated = subscription.state == Subscription.DEACTIVATED
+    subscription.state, subscription.deactivated_reason = Subscription.ACTIVE, ""
+    # What is being sent at this moment keeps its lease, and its outcome decides about it.
+    restarts = Q(state=Delivery.PENDING, first_failed_at__isnull=False, leased_until__isnull=True)
+    if was_deactivated:
+        restarts |= Q(state=Delivery.QUEUED)
+    if subscription.deliveries.filter(restarts).update(**_FRESH):
+        transaction.on_commit(doorbell.ring, robust=True)
+
+
+def _release_held_back(instance: Instance) -> None:
+    held_back = Delivery.objects.filter(
+        event__instance=instance, state=Delivery.PENDING, next_attempt_at=HELD_BACK
+    ).exclude(subscription__url="")
+    if held_back.update(next_attempt_at=Now()):
+        transaction.on_commit(doorbell.ring, robust=True)
+
+
+_FRESH: dict[str, Any] = {
+    "state": Delivery.PENDING,
+    "attempts_made": 0,
+    "first_failed_at": None,
+    "next_attempt_at": Now(),
+    "updated_at": Now(),
+}
+
+_FORGET = (
+    "SELECT 1 FROM events_subscription WHERE instance_id = %s FOR UPDATE",
+    """DELETE FROM events_deliveryattempt USING events_delivery AS delivery, events_event AS event
+       WHERE delivery_id = delivery.id AND delivery.event_id = event.id AND event.instance_id = %s""",
+    "DELETE FROM events_delivery USING events_event AS event WHERE event_id = event.id AND event.instance_id = %s",
+    "DELETE FROM events_event WHERE instance_id = %s",
+    "DELETE FROM events_seenchange WHERE instance_id = %s",
+)
