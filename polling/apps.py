@@ -3,3 +3,11 @@ from django.apps import AppConfig
 
 class PollingConfig(AppConfig):
     name = "polling"
+
+    def ready(self) -> None:
+        # Here, not at the top: models may only be imported once every app is there.
+        from instances.signals import instance_configured, instance_deleting
+        from polling import cursors
+
+        instance_configured.connect(cursors.follow, dispatch_uid="polling.cursors.follow")
+        instance_deleting.connect(cursors.drop, dispatch_uid="polling.cursors.drop")

@@ -1,0 +1,73 @@
+"""Polling as Celery sees it: a sweep that hands out what is due, and polls. Messages carry ids and may be lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from celery import current_app, shared_task
+from django.db import DatabaseError, close_old_connections
+
+from polling import schedule
+from polling.poll import poll_resource
+from polling.schedule import Claim
+
+logger = logging.getLogger(__name__)
+
+CLAIMED_AT_ONCE = 500
+CLAIMS_PER_MESSAGE = 10
+# Claims that wait in the queue for longer than their lease are taken again: hand out no more than a few workers
+# get through in that time, and leave the rest due.
+MOST_MESSAGES_WAITING = 200
+
+
+@shared_task(queue="polling", ignore_result=True)
+def sweep(**_from_newer_releases: Any) -> None:
+    """Claim what is due and send it to the workers."""
+    close_old_connections()
+    hand_out()
+
+
+@shared_task(queue="polling", ignore_result=True)
+def poll(*, claims: Sequence[tuple[int, int]], **_from_newer_releases: Any) -> None:
+    """Run polls one after the other; `claims` are [cursor id, epoch]. One that fails does not stop the next."""
+    for cursor_id, epoch in claims:
+        # A connection that broke (the database restarted) is replaced here: Celery keeps it for good otherwise.
+        close_old_connections()
+        try:
+            poll_resource(cursor_id=cursor_id, epoch=epoch)
+        except DatabaseError:
+            # Nothing can be written down now; the lease ends by itself and the cursor is due again.
+            logger.exception("poll broken off", extra={"cursor": cursor_id})
+
+
+def hand_out() -> int:
+    """Send due cursors off in messages, as many as make sense now. Returns how many cursors."""
+    handed_out = 0
+    with current_app.producer_or_acquire() as producer:
+        room = MOST_MESSAGES_WAITING - producer.channel.queue_declare(queue="polling", durable=True).message_count
+        while room > 0:
+            claims = schedule.claim(limit=min(CLAIMED_AT_ONCE, room * CLAIMS_PER_MESSAGE))
+            messages = _messages(claims)
+            for position, message in enumerate(messages):
+                try:
+                    poll.apply_async(kwargs={"claims": message}, producer=producer)
+                except Exception:
+                    schedule.release([Claim(*pair) for rest in messages[position:] for pair in rest])
+                    raise
+            handed_out += len(claims)
+            room -= len(messages)
+            if len(claims) < CLAIMED_AT_ONCE:
+                break
+    if handed_out:
+        logger.info("polls handed out", extra={"cursors": handed_out})
+    return handed_out
+
+
+def _messages(claims: Sequence[Claim]) -> list[list[tuple[int, int]]]:
+    """Few claims go one by one, so that the workers share them; many go in tens, which the broker carries faster."""
+    size = max(1, min(CLAIMS_PER_MESSAGE, len(claims) // 50))
+    # Side by side: the resources of one instance, which share a rate limit.
+    pairs = sorted((claim.cursor_id, claim.epoch) for claim in claims)
+    return [pairs[start : start + size] for start in range(0, len(pairs), size)]
