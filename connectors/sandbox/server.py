@@ -84,8 +84,11 @@ class LocalServer:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        self._wake.send(b"!")
-        self._acceptor.join(5)
+        if self._acceptor.ident is None:  # it was never started
+            self._accept()
+        else:
+            self._wake.send(b"!")
+            self._acceptor.join(5)
         with self._lock:
             connections = dict(self._connections)
         for connection in connections.values():
@@ -96,6 +99,7 @@ class LocalServer:
                 thread.join(5)
 
     def _accept(self) -> None:
+        """Until `stop`; closes the listener at the end."""
         with selectors.DefaultSelector() as selector, self._listener, self._wake, self._woken:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
@@ -128,6 +132,7 @@ class LocalServer:
             incoming = _read_request(reader, connection)
         except MalformedRequest as malformed:
             self._send(connection, Answer(status=400, body=str(malformed).encode()), method="GET", keeps_alive=False)
+            _drain(connection)
             return False
         if incoming is None:
             return False
@@ -164,6 +169,15 @@ class LocalServer:
 
 def _reader(connection: socket.socket) -> BinaryIO:
     return cast(BinaryIO, connection.makefile("rb", 64 * 1024))
+
+
+def _drain(connection: socket.socket) -> None:
+    """Closing on bytes that were not read would reset the connection, and the client would lose our answer."""
+    connection.shutdown(socket.SHUT_WR)
+    connection.settimeout(1)
+    for _ in range(64):
+        if not connection.recv(64 * 1024):
+            return
 
 
 def _head(answer: Answer, *, keeps_alive: bool) -> bytes:
