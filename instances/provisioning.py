@@ -70,6 +70,8 @@ class _Plan:
     question: _Question | None
     needs_baseline: bool
     starts_over: bool
+    is_announced: bool
+    """False for a new name: whoever follows the configuration would take up its work anew for nothing."""
 
 
 def create(
@@ -178,7 +180,8 @@ def _carry_out(instance: Instance, plan: _Plan, answer: Baseline | None) -> Inst
     for column, value in plan.columns.items():
         setattr(instance, column, value)
     instance.save(update_fields=[*plan.columns, "updated_at"])
-    _announce(instance, baseline=answer if plan.needs_baseline else None, starts_over=plan.starts_over)
+    if plan.is_announced:
+        _announce(instance, baseline=answer if plan.needs_baseline else None, starts_over=plan.starts_over)
     logger.info("instance changed", extra={"instance": instance.pk, "columns": sorted(plan.columns)})
     return instance
 
@@ -230,6 +233,7 @@ def _plan(instance: Instance, request: _Request) -> _Plan:
         question=_Question(connection=connection, begins=begins) if has_to_ask else None,
         needs_baseline=needs_baseline,
         starts_over=is_another_account,
+        is_announced=request.configuration is not None or request.is_disabled is not None,
     )
 
 

@@ -193,6 +193,18 @@ def test_other_settings_need_no_baseline_and_no_provider(api, listening, announc
     assert len(sandbox.requests) == asked
 
 
+def test_names_and_tags_are_nobody_else_s_business(api, listening, announced):
+    api.patch(f"/instances/{listening.pk}", {"name": "Other", "tags": ["x"]})
+
+    assert announced == []
+
+
+def test_same_configuration_sent_again_is_told_so_that_stopped_polls_resume(api, listening, announced):
+    api.patch(f"/instances/{listening.pk}", {"configuration": {ENABLED: True}})
+
+    assert announced == [(listening.pk, None, False)]
+
+
 def test_another_account_starts_over(api, listening, announced):
     with Sandbox.start(contacts=3, companies=1, tickets=1) as other:
         moved = {"baseUrl": other.base_url, "private.key": other.private_key}
