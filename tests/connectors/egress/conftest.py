@@ -25,13 +25,18 @@ HOUR = timedelta(hours=1)
 def start() -> Iterator[Callable[..., Sink]]:
     """Start a Sink with the given behaviour; it ends with the test."""
     with ExitStack() as running:
-        yield lambda *args, **kwargs: running.enter_context(Sink(*args, **kwargs))
+
+        def start_one(*args, **kwargs) -> Sink:
+            return running.enter_context(Sink(*args, **kwargs))
+
+        yield start_one
 
 
 @pytest.fixture
-def canary(start) -> Sink:
+def canary(start: Callable[..., Sink]) -> Sink:
     """A server on loopback that nothing may reach."""
-    return start()
+    sink: Sink = start()
+    return sink
 
 
 @pytest.fixture
@@ -83,7 +88,8 @@ def _by_sender(url: str, *, resolver: Resolver | None = None, timeout: float = 5
 @pytest.fixture(params=[_by_fetch, _by_sender], ids=["fetch", "Sender"])
 def send(request) -> Callable[..., Result]:
     """Send one POST through either half of the door."""
-    return request.param
+    door: Callable[..., Result] = request.param
+    return door
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from connectors.egress.resolver import Resolver
+from connectors.egress.resolver import THREADS, Resolver
 from connectors.errors import TryLater
 
 
@@ -18,8 +18,12 @@ def test_answers_come_in_the_order_of_the_name_server():
 
 def test_an_answer_is_remembered_and_shared():
     asked = []
-    resolver = Resolver(lambda name: asked.append(name) or ["9.9.9.9"])
 
+    def lookup(name: str) -> list[str]:
+        asked.append(name)
+        return ["9.9.9.9"]
+
+    resolver = Resolver(lookup)
     for _ in range(3):
         resolver.resolve("a.test", timeout=5)
     resolver.resolve("b.test", timeout=5)
@@ -63,7 +67,7 @@ def test_a_slow_name_delays_no_other():
 
 
 @pytest.mark.parametrize("answer", [[], ["nonsense"], OSError(-3, "Try again")])
-def test_no_answer_is_something_to_try_later(answer):
+def test_no_answer_is_something_to_try_later(answer: list[str] | OSError):
     def lookup(_name: str) -> list[str]:
         if isinstance(answer, OSError):
             raise answer
@@ -77,7 +81,8 @@ def test_no_answer_is_something_to_try_later(answer):
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_fork_looks_up_for_itself():
     resolver = Resolver(lambda _name: ["9.9.9.9"], remembered_seconds=0)
-    resolver.resolve("a.test", timeout=5)
+    for number in range(THREADS + 1):  # the child has none of the parent's threads
+        resolver.resolve(f"{number}.test", timeout=5)
 
     child = os.fork()
     if child == 0:

@@ -106,6 +106,7 @@ def test_a_handle_carries_nothing_over_to_the_next_request(start, make_sender):
     assert (first.status, first.retry_after, first.excerpt) == (429, "9", b"wait")
     assert (second.status, second.retry_after, second.excerpt) == (500, None, b"")
     assert "X-Only-Once" not in sink.received[0].headers
+    assert [(slot.head, slot.excerpt) for slot in sender._idle] == [([], b"")]
 
 
 def test_many_requests_are_in_flight_at_once(start, make_sender):
@@ -263,7 +264,7 @@ def test_a_slow_name_server_delays_no_other_request_and_ends_at_the_connect_time
     assert sender.in_flight == 3
 
     began = time.monotonic()
-    answered = []
+    answered: list[Outcome] = []
     while len(answered) < 2:
         answered += sender.wait(0.4)
     assert {outcome.key for outcome in answered} == {2, 3}
