@@ -70,7 +70,8 @@ def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
     return drained
 
 
-_idle_senders: dict[int, list[Sender]] = {}
+# By process, since a fork must not share connections.
+_idle_senders: dict[tuple[int, int], list[Sender]] = {}
 
 
 @contextmanager
@@ -79,8 +80,8 @@ def _borrowed_sender() -> Iterator[Sender]:
 
     Closed instead of kept if requests are under way when it comes back: their outcomes belong to nobody.
     """
-    idle = _idle_senders.setdefault(os.getpid(), [])
     concurrency = int(getattr(settings, "DELIVERY_CONCURRENCY", CONCURRENCY))
+    idle = _idle_senders.setdefault((os.getpid(), concurrency), [])
     try:
         sender = idle.pop()
     except IndexError:
@@ -88,7 +89,7 @@ def _borrowed_sender() -> Iterator[Sender]:
     try:
         yield sender
     finally:
-        if sender.in_flight or sender.concurrency != concurrency:
+        if sender.in_flight:
             sender.close()
         else:
             idle.append(sender)
