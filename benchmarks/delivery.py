@@ -133,7 +133,7 @@ def run(*, delay_ms: int = 0, rounds: int = ROUNDS) -> str:
     os.environ["NAIVE_BROKER_URL"] = environment.broker_url()
     from benchmarks import naive
 
-    naive.app.conf.broker_url = os.environ["NAIVE_BROKER_URL"]
+    naive.app.conf.update(broker_url=os.environ["NAIVE_BROKER_URL"])
     with (
         sink(delay_ms) as port,
         worker("-A", "config.celery", "worker", "-Q", "delivery", "-c", "1"),

@@ -64,7 +64,7 @@ def run() -> str:
         session = requests.Session()
         session.headers["Authorization"] = "Basic " + base64.b64encode(credentials.encode()).decode()
         session.headers["pagination-type"] = "forward-only"
-        query = {
+        query: dict[str, str | int] = {
             "pageSize": RECORDS,
             "conditions": "lastUpdated > [2000-01-01T00:00:00Z]",
         }
@@ -75,7 +75,7 @@ def run() -> str:
 
         def poll() -> None:
             PollCursor.objects.filter(pk=cursor.pk).update(watermark=long_ago, next_poll_at=long_ago, leased_until=None)
-            (claimed,) = claim(1)
+            (claimed,) = claim(limit=1)
             poll_resource(cursor_id=claimed.cursor_id, epoch=claimed.epoch)
 
         def forget() -> None:

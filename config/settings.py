@@ -128,7 +128,14 @@ CELERY_BEAT_SCHEDULE = {
 POLL_INTERVAL_FLOOR = env.float("POLL_INTERVAL_FLOOR", 30.0)
 POLL_OVERLAP_SECONDS = env.float("POLL_OVERLAP_SECONDS", 120.0)
 POLL_FAILURES_BEFORE_DISABLING = env.int("POLL_FAILURES_BEFORE_DISABLING", 100)
+# A claim ends by itself after this long. A poll renews it before each page, whose time-out is 30 s.
+POLL_LEASE_SECONDS = env.float("POLL_LEASE_SECONDS", 60.0)
 CONNECTWISE_CLIENT_ID = env.str("CONNECTWISE_CLIENT_ID", "")
+
+# Delivery
+DELIVERY_CONCURRENCY = env.int("DELIVERY_CONCURRENCY", 200)
+DELIVERY_ATTEMPT_SECONDS = env.float("DELIVERY_ATTEMPT_SECONDS", 15.0)
+DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", 60.0)
 
 # The egress door: everything private is refused unless it is listed here.
 EGRESS_ALLOW_NETWORKS = [ipaddress.ip_network(network) for network in env.list("EGRESS_ALLOW_NETWORKS", default=[])]

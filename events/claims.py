@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from events.plain_cursor import plain_cursor
 from events.subscriptions import HELD_BACK
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

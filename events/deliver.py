@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from connectors.egress import OutboundRequest, Outcome, Sender
@@ -28,9 +29,8 @@ from instances.encryption import KeyMissing, decrypt_json
 
 logger = logging.getLogger(__name__)
 
-CONCURRENCY = 200
 CLAIMED_AT_ONCE = 500
-ATTEMPT_SECONDS = 15.0
+ATTEMPT_SECONDS: float = settings.DELIVERY_ATTEMPT_SECONDS
 """The longest that one attempt takes, from name look-up to the last byte."""
 FLUSH_SECONDS = 0.25
 FLUSH_ROWS = 500
@@ -40,10 +40,11 @@ STOP_SECONDS = 10.0
 """How long requests under way may still take when the worker stops."""
 DATABASE_PATIENCE_SECONDS = 20.0
 """How long outcomes are kept while the database is away."""
-MARGIN_SECONDS = 10.0
+MARGIN_SECONDS = LEASE.total_seconds() / 6
 START_WITHIN_SECONDS = LEASE.total_seconds() - ATTEMPT_SECONDS - MARGIN_SECONDS
 """After its claim; later, the attempt might outlive the lease."""
-assert START_WITHIN_SECONDS > ATTEMPT_SECONDS, "a claim must survive waiting for the attempt before its own"
+if START_WITHIN_SECONDS <= ATTEMPT_SECONDS:  # a claim must survive waiting for the attempt before its own
+    raise ImproperlyConfigured("DELIVERY_LEASE_SECONDS must be three times DELIVERY_ATTEMPT_SECONDS or more")
 
 
 @dataclass(slots=True)
@@ -80,7 +81,7 @@ def _borrowed_sender() -> Iterator[Sender]:
 
     Closed instead of kept if requests are under way when it comes back: their outcomes belong to nobody.
     """
-    concurrency = int(getattr(settings, "DELIVERY_CONCURRENCY", CONCURRENCY))
+    concurrency: int = settings.DELIVERY_CONCURRENCY
     idle = _idle_senders.setdefault((os.getpid(), concurrency), [])
     try:
         sender = idle.pop()

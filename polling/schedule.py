@@ -24,7 +24,7 @@ from polling.models import PollCursor
 logger = logging.getLogger(__name__)
 
 # A poll renews its lease between pages; one page takes 30 s at the most.
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=settings.POLL_LEASE_SECONDS)
 # A provider that asks for more than this is asked again after it.
 LONGEST_PAUSE = timedelta(days=1)
 
