@@ -6,6 +6,7 @@ import random
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TypeVar
 from unicodedata import combining, normalize
 
@@ -244,6 +245,7 @@ def _reference(entry: Record, table: str) -> Record:
     return catalogue.reference(entry, href=f"{HREF_BASE}/{table}/{entry['id']}")
 
 
+@lru_cache(1024)
 def _plain(text: str) -> str:
     """ASCII letters and digits only: for identifiers and addresses."""
     letters = normalize("NFKD", text)

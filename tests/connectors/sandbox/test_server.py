@@ -59,11 +59,12 @@ def test_large_answers_arrive_whole(server):
     connection.close()
 
 
-def test_small_exchanges_wait_for_no_delayed_acknowledgement(server):
+@pytest.mark.parametrize("size", [1, 100_001])
+def test_no_exchange_waits_for_a_delayed_acknowledgement(server, size):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
     began = time.monotonic()
     for _ in range(50):
-        connection.request("POST", "/", body=b"x")
+        connection.request("POST", "/", body=b"x" * size)
         connection.getresponse().read()
     assert time.monotonic() - began < 50 * 0.04
     connection.close()
