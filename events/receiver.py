@@ -10,11 +10,10 @@ import hashlib
 import hmac
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import formatdate
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -24,12 +23,14 @@ LONGEST_MEMORY = 100_000
 TIMESTAMP_TOLERANCE = 300.0
 """Seconds that a Standard Webhooks timestamp may lie off."""
 
+TAKEN = Answer(status=200, body=b"{}", headers=(("Content-Type", "application/json"),))
+
 Signature = Literal["elements", "standard"]
 Verdict = Literal["valid", "wrong", "missing", "expired", "unchecked"]
 """`unchecked`: the receiver has no key. `expired`: signed rightly, at a time too far from now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Notification:
     """One request as it arrived, and how it was answered."""
 
@@ -39,10 +40,21 @@ class Notification:
     """Names in lower case."""
     raw_body: bytes = field(repr=False)
     """The bytes that were signed."""
-    verdicts: Mapping[Signature, Verdict]
-    """`elements`: of `Elements-Webhook-Signature`; `standard`: of the three Standard Webhooks headers."""
     status: int
     """What it was answered; 0 when the connection was dropped."""
+    key: bytes = field(default=b"", repr=False)
+
+    @cached_property
+    def verdicts(self) -> Mapping[Signature, Verdict]:
+        """`elements`: of `Elements-Webhook-Signature`; `standard`: of the three Standard Webhooks headers.
+
+        Worked out when somebody asks: senders are measured against this receiver.
+        """
+        now = self.received_at.timestamp()
+        return {
+            "elements": verify_elements(self.headers, self.raw_body, self.key),
+            "standard": verify_standard(self.headers, self.raw_body, self.key, now=now),
+        }
 
     @property
     def is_accepted(self) -> bool:
@@ -180,11 +192,8 @@ class Receiver:
             path=request.path,
             headers=request.headers,
             raw_body=request.body,
-            verdicts={
-                "elements": verify_elements(request.headers, request.body, self._key),
-                "standard": verify_standard(request.headers, request.body, self._key, now=time.time()),
-            },
             status=status,
+            key=self._key,
         )
         if self._on_notification is not None:
             self._on_notification(notification)
@@ -194,13 +203,12 @@ class Receiver:
             self._notifications.append(notification)
             self.requests_begun += 1
             self._arrived.notify_all()
-        headers = {"Content-Type": "application/json", "Date": formatdate(usegmt=True)}
         if mood is None:
-            return Answer(status=200, body=b"{}", headers=tuple(headers.items()))
+            return TAKEN
         return Answer(
             status=mood.status,
             body=mood.body,
-            headers=tuple((headers | dict(mood.headers)).items()),
+            headers=tuple(({"Content-Type": "application/json"} | dict(mood.headers)).items()),
             delay=mood.delay,
             is_dropped=mood.drop,
         )

@@ -259,10 +259,10 @@ def notification(body: bytes, *, status: int = 200) -> Notification:
     return Notification(
         received_at=datetime(2026, 6, 9, 21, 59, 47, tzinfo=UTC),
         path="/",
-        headers={},
+        headers=lowered(signed(body, at=1)) if body.startswith(b'{"message": {"eventId"') else {},
         raw_body=body,
-        verdicts={"elements": "valid", "standard": "expired"},
         status=status,
+        key=KEY.encode(),
     )
 
 
