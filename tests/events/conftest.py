@@ -8,6 +8,7 @@ import orjson
 import pytest
 from django.db import transaction
 
+import config.celery  # noqa: F401  # makes the project's application the current one, as every process does
 from connectors.change import UPDATED, Change
 from events import doorbell, subscriptions
 from events.models import Event, Subscription
@@ -44,7 +45,7 @@ def make_instance(user, url: str, **settings) -> Instance:
     sent = {"event.notification.enabled": True, "event.notification.callback.url": url}
     sent |= {f"event.notification.{name.replace('_', '.')}": value for name, value in settings.items()}
     with transaction.atomic():
-        instance = InstanceFactory(user=user, sent=sent)
+        instance = InstanceFactory.create(user=user, sent=sent)
         subscriptions.follow_instance(instance=instance)
     return instance
 
@@ -81,4 +82,4 @@ def instance(owner, sink) -> Instance:
 
 @pytest.fixture
 def subscription(instance) -> Subscription:
-    return instance.subscription
+    return Subscription.objects.get(instance=instance)

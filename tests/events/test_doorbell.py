@@ -48,9 +48,9 @@ def test_what_is_committed_after_the_drain_began_rings_again(instance, queue, si
 
 
 def test_a_transaction_that_is_rolled_back_rings_nothing(instance, queue):
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         publish(instance)
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
 
     assert queue() == 0
 

@@ -22,9 +22,7 @@ def without_stamp(number: int) -> Change:
 
 
 def trim(instance, *, before=POLLED_AT - timedelta(days=1), untouched_since=POLLED_AT - timedelta(days=999)):
-    return ledger.trim(
-        instance_id=instance.pk, object_type="contacts", before=before, untouched_since=untouched_since
-    )
+    return ledger.trim(instance_id=instance.pk, object_type="contacts", before=before, untouched_since=untouched_since)
 
 
 def test_versions_of_an_object_come_back_in_the_order_they_were_seen(instance):
@@ -36,9 +34,7 @@ def test_versions_of_an_object_come_back_in_the_order_they_were_seen(instance):
 
     found = ledger.seen(instance_id=instance.pk, object_type="contacts", object_ids=["1", "2"])
 
-    assert found == {
-        "1": [SeenVersion("b", content_hash, True, ""), SeenVersion("a", content_hash, False, "UPDATED")]
-    }
+    assert found == {"1": [SeenVersion("b", content_hash, True, ""), SeenVersion("a", content_hash, False, "UPDATED")]}
     assert ledger.seen(instance_id=instance.pk, object_type="incidents", object_ids=["1"]) == {}
     assert ledger.seen(instance_id=instance.pk, object_type="contacts", object_ids=[]) == {}
 

@@ -52,9 +52,7 @@ def test_polled_notification_has_every_member_in_its_place(instance, owner):
             "raw": {
                 "objectType": "contacts",
                 "instance_id": instance.pk,
-                "contacts": [
-                    {"id": 101, "firstName": "Ann 101", "_info": {"lastUpdated": "2026-11-22T09:58:19Z"}}
-                ],
+                "contacts": [{"id": 101, "firstName": "Ann 101", "_info": {"lastUpdated": "2026-11-22T09:58:19Z"}}],
                 "events": [entry],
             },
         },

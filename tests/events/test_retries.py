@@ -25,7 +25,8 @@ def failed(*, attempts_made: int = 0, failing_for: timedelta | None = None, stat
 
 def schedule(*, chance: float = 0.0, took: timedelta = timedelta(0), **other) -> list[tuple[timedelta, Verdict]]:
     """Every attempt of a receiver that never takes it: when it ends, since the first failure, and the verdict."""
-    verdicts, moment, made = [], timedelta(0), 0
+    verdicts: list[tuple[timedelta, Verdict]] = []
+    moment, made = timedelta(0), 0
     while True:
         verdict = judge(failed(attempts_made=made, failing_for=moment if verdicts else None, **other), chance=chance)
         verdicts.append((moment, verdict))
