@@ -37,9 +37,9 @@ def poll(*, claims: Sequence[tuple[int, int]], **_from_newer_releases: Any) -> N
         close_old_connections()
         try:
             poll_resource(cursor_id=cursor_id, epoch=epoch)
-        except DatabaseError:
-            # Nothing can be written down now; the lease ends by itself and the cursor is due again.
-            logger.exception("poll broken off", extra={"cursor": cursor_id})
+        except DatabaseError as error:
+            # The database is gone, so nothing can be written down: the lease ends by itself and the cursor is due.
+            logger.warning("poll broken off", extra={"cursor": cursor_id, "error": str(error)})
 
 
 def hand_out() -> int:

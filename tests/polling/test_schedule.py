@@ -71,8 +71,8 @@ def test_a_new_instance_is_due_at_once_from_the_providers_clock_and_highest_ids(
         ("contacts", clock, clock, max(sandbox.contacts.ids()), False),
         ("incidents", clock, clock, max(sandbox.tickets.ids()), False),
     ]
-    assert [one.cursor_id for one in schedule.claim(limit=9)] == list(
-        PollCursor.objects.filter(instance=instance).order_by("id").values_list("pk", flat=True)
+    assert {one.cursor_id for one in schedule.claim(limit=9)} == set(
+        PollCursor.objects.filter(instance=instance).values_list("pk", flat=True)
     )
 
 
