@@ -175,7 +175,7 @@ def test_another_account_while_disabled_begins_when_enabled(instance, sandbox):
     assert cursor_of(instance).known_id == 3
 
 
-def test_any_change_forgets_failures_and_stops_and_is_polled_at_once(instance):
+def test_a_changed_configuration_forgets_failures_and_stops_and_is_polled_at_once(instance):
     PollCursor.objects.update(
         is_active=False,
         stopped_reason="Stopped after 100 polls",
@@ -184,7 +184,7 @@ def test_any_change_forgets_failures_and_stops_and_is_polled_at_once(instance):
         next_poll_at=Now() + timedelta(hours=1),
     )
     epoch = cursor_of(instance).epoch
-    provisioning.update(instance_id=instance.pk, name="Renamed")
+    change(instance, event__poller__refresh_interval=5)
 
     cursor = cursor_of(instance)
     assert (cursor.is_active, cursor.stopped_reason, cursor.failures, cursor.last_error) == (True, "", 0, "")

@@ -117,11 +117,11 @@ def test_claims_that_could_not_be_sent_are_due_again(instance):
 
 def test_saving_an_instance_survives_a_dead_broker(instance, no_broker):
     started_at = time.monotonic()
-    provisioning.update(instance_id=instance.pk, name="Renamed")
+    provisioning.update(instance_id=instance.pk, configuration={"event.poller.refresh_interval": 5})
 
     assert time.monotonic() - started_at < 2 * doorbell.PATIENCE_SECONDS
     instance.refresh_from_db()
-    assert instance.name == "Renamed"
+    assert instance.poll_interval_minutes == 5
     assert len(schedule.claim(limit=9)) == 1  # for the sweep of beat
 
 
