@@ -66,6 +66,7 @@ class LocalServer:
         """Takes the port at once; port 0 picks a free one. Raises OSError when it is taken."""
         self._handler = handler
         self._listener = socket.create_server(("127.0.0.1", port), backlog=1024)
+        self._listener.setblocking(False)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self._stopping = threading.Event()
@@ -84,11 +85,12 @@ class LocalServer:
         if self._stopping.is_set():
             return
         self._stopping.set()
-        if self._acceptor.ident is None:  # it was never started
-            self._accept()
-        else:
-            self._wake.send(b"!")
+        self._wake.send(b"!")
+        if self._acceptor.ident is not None:
             self._acceptor.join(5)
+        # The acceptor may have ended by itself, so none of these is its to close.
+        for taken in (self._listener, self._wake, self._woken):
+            taken.close()
         with self._lock:
             connections = dict(self._connections)
         for connection in connections.values():
@@ -99,8 +101,7 @@ class LocalServer:
                 thread.join(5)
 
     def _accept(self) -> None:
-        """Until `stop`; closes the listener at the end."""
-        with selectors.DefaultSelector() as selector, self._listener, self._wake, self._woken:
+        with selectors.DefaultSelector() as selector:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._stopping.is_set():
@@ -111,6 +112,7 @@ class LocalServer:
                     connection, _ = self._listener.accept()
                 except OSError:  # the client was gone again
                     continue
+                connection.setblocking(True)
                 thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
                 with self._lock:
                     self._connections[thread] = connection

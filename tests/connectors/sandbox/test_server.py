@@ -152,3 +152,11 @@ def test_stopped_server_takes_no_connection_and_frees_its_port(server):
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", server.port), timeout=10)
     LocalServer(lambda request: Answer(status=200), port=server.port).stop()
+
+
+def test_server_can_be_stopped_while_it_takes_a_connection():
+    for _ in range(300):
+        server = LocalServer(lambda request: Answer(status=200))
+        server.start()
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10):
+            server.stop()
