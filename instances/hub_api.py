@@ -116,7 +116,7 @@ def _list(connection: Connection, resource: Resource, request: Request) -> HttpR
         resource.name,
         where=where,
         page=min(page_number, LARGEST_PAGE),
-        page_size=min(asked_size, LARGEST_PAGE_SIZE),
+        page_size=asked_size,
         page_token=None if token in NO_TOKEN else token,
         order_by=asked.pop("orderBy", "").strip() or None,
         fields=fields,

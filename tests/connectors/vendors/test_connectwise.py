@@ -90,7 +90,7 @@ def test_trailing_slash_is_no_other_address(sandbox):
     assert sandbox.requests[0].path == "/v4_6_release/apis/3.0/system/info"
 
 
-def test_credentials_are_utf_8(sandbox):
+def test_credentials_are_utf_8():
     login = Login(base_url=EXAMPLE_URL, company="Müller & Söhne", public_key="a+b", private_key="c:d€")
 
     name, _, encoded = login.headers()["Authorization"].partition(" ")
@@ -130,14 +130,16 @@ def test_client_id_comes_from_the_configuration_then_from_the_platform(settings)
         ("https://h/v4_6_release/apis/3.0#x", "without [?] and #"),
     ],
 )
-def test_unusable_base_url_is_refused_before_any_call(sandbox, url, reason):
+def test_unusable_base_url_is_refused_before_any_call(url, reason):
     with pytest.raises(RequestRefused, match=reason):
-        client_of(sandbox, baseUrl=url)
+        Connection(element=ELEMENT, configuration={"baseUrl": url}).client()
 
 
-def test_client_id_that_no_header_can_carry_is_refused(sandbox):
+def test_client_id_that_no_header_can_carry_is_refused():
+    configuration = {"baseUrl": EXAMPLE_URL, "connectwise.clientID": "x\r\nX-Evil: 1"}
+
     with pytest.raises(RequestRefused, match=r"connectwise\.clientID"):
-        client_of(sandbox, **{"connectwise.clientID": "x\r\nX-Evil: 1"})
+        Connection(element=ELEMENT, configuration=configuration).client()
 
 
 def test_private_host_is_refused_by_the_name_of_the_field(settings, sandbox):
@@ -434,6 +436,11 @@ def test_order_and_fields_reach_the_provider(client, sandbox):
     assert [set(record) for record in page.records()] <= [{"firstName", "company"}] * 2
     assert sandbox.requests[0].query["orderby"] == "id desc"
     assert sandbox.requests[0].query["fields"] == "firstName,company/name"
+
+
+def test_stable_walk_asks_for_the_ids_it_follows(client, sandbox):
+    assert walk(client, Query(page_size=5, is_stable=True, fields=("firstName",))) == sandbox.contacts.ids()
+    assert {request.query["fields"] for request in sandbox.requests} == {"id,firstName"}
 
 
 def test_numbered_pages_come_by_id_unless_asked_otherwise(client, sandbox):
