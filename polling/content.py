@@ -30,10 +30,11 @@ def canonical_hash(raw: msgspec.Raw) -> bytes:
 
 def without_nulls(raw: msgspec.Raw) -> bytes:
     """The record without members that are null, or as it came where it cannot be rebuilt."""
-    if b"null" not in bytes(raw):
-        return bytes(raw)
+    text, is_done = hub.cut_nulls(bytes(raw))
+    if is_done:
+        return text
     try:
-        return _written(hub.without_nulls(_read(raw)))
+        return _written(hub.without_nulls(_read(msgspec.Raw(text))))
     except (ValueError, RecursionError):
         return bytes(raw)  # nested too deeply: better with its nulls than not at all
 

@@ -30,7 +30,7 @@ def test_the_canonical_hash_looks_at_what_is_said_and_not_how(one, other, is_sam
 
 
 def test_a_record_of_endless_depth_is_compared_and_sent_as_it_is():
-    deep = raw('{"a":' * 5_000 + "null" + "}" * 5_000)
+    deep = raw('{"a key":' * 5_000 + "null" + "}" * 5_000)
 
     assert canonical_hash(deep) == canonical_hash(deep)
     assert without_nulls(deep) == bytes(deep)
