@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from hypothesis import strategies as st
 from connectors.change import CREATED, UPDATED
 from connectors.sandbox import LoggedRequest, Sandbox
 from events.models import Delivery, Event, SeenChange
+from instances import provisioning
 from instances.models import Instance
 from polling.models import PollCursor
 from tests.polling.driving import cursor_of, poll, reports, told
@@ -414,6 +417,53 @@ def test_a_poll_that_is_overtaken_records_nothing(story, sandbox, page):
     assert_told_once(instance, sandbox, done)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_parts_of_a_poll_whose_events_were_switched_off_end_there(story, sandbox):
+    instance, done = story
+
+    def switch_off() -> None:
+        try:
+            provisioning.update(instance_id=instance.pk, configuration={"event.notification.enabled": False})
+        finally:
+            connection.close()
+
+    on_list(sandbox, 2, switch_off)
+    poll(instance, part_size=1)
+
+    assert told(instance) == sorted(done)[:3]  # what the first page brought, before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_instance_deleted_while_its_poll_commits(story):
+    """Neither waits for the other in a circle: the poll ends, then the instance goes with its events."""
+    instance, _ = story
+    ended: list[str] = []
+
+    def in_a_thread(name: str, act: Callable[[], object]) -> threading.Thread:
+        def run() -> None:
+            act()
+            ended.append(name)
+            connection.close()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        return thread
+
+    holds_up = trigger("polling_pollcursor", "UPDATE", "BEFORE", MOVES, does="PERFORM pg_advisory_xact_lock(42)")
+    with holds_up, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(42)")
+        polling = in_a_thread("poll", lambda: poll(instance))
+        wait_for_waiting(cursor, 1)
+        deleting = in_a_thread("delete", lambda: provisioning.delete(instance_id=instance.pk))
+        wait_for_waiting(cursor, 2)
+        cursor.execute("SELECT pg_advisory_unlock(42)")
+        polling.join(20)
+        deleting.join(20)
+
+    assert ended == ["poll", "delete"]
+    assert (Instance.objects.count(), Event.objects.count()) == (0, 0)
+
+
 POLLING_PROCESS = """
 import django
 from django.conf import settings
@@ -464,8 +514,7 @@ def test_a_process_killed_inside_its_commit(story, sandbox):
         cursor.execute("SELECT pg_advisory_lock(42)")
         try:
             with polling_process() as process:
-                while not is_held_up(cursor):
-                    assert process.poll() is None
+                wait_for_waiting(cursor, 1)
                 process.kill()
         finally:
             cursor.execute("SELECT pg_advisory_unlock(42)")
@@ -474,6 +523,11 @@ def test_a_process_killed_inside_its_commit(story, sandbox):
     assert_told_once(instance, sandbox, done)
 
 
-def is_held_up(cursor: CursorWrapper) -> bool:
-    cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)")
-    return bool(cursor.fetchone()[0])
+def wait_for_waiting(cursor: CursorWrapper, count: int) -> None:
+    """Until so many sessions wait for a lock."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        if cursor.fetchone() == (count,):
+            return
+    raise AssertionError("nobody came to wait")
