@@ -358,6 +358,18 @@ class TestWhoMay:
 
         assert [list(model.objects.order_by("pk").values()) for model in (Event, Delivery, Subscription)] == before
 
+    def test_a_strangers_request_to_redeliver_leaves_our_subscription_deactivated(
+        self, instance, subscription, stranger, sink
+    ):
+        sink.answer(410)
+        publish(instance)
+        drain()
+
+        Api(stranger).call("PUT", "/notifications/subscriptions/deliveries", where="channel='webhook'")
+
+        subscription.refresh_from_db()
+        assert subscription.state == Subscription.DEACTIVATED
+
     def test_nobody_gets_in_without_secrets(self, instance):
         (event,) = publish(instance)
 

@@ -91,6 +91,13 @@ class TestDelivering:
         assert drain().delivered == 60
         assert len({received.headers["Elements-Webhook-Id"] for received in sink.received}) == 60
 
+    def test_it_ends_only_when_a_claim_found_less_than_it_asked_for(self, instance, sink, monkeypatch):
+        monkeypatch.setattr("events.deliver.CLAIMED_AT_ONCE", 1)
+        monkeypatch.setattr("events.deliver.LOOK_SECONDS", 60.0)
+        publish(instance, 5)
+
+        assert drain().delivered == 5
+
     def test_instances_without_a_key_are_not_signed(self, owner, sink):
         publish(make_instance(owner, sink.url))
 
@@ -352,6 +359,24 @@ class TestClaims:
 
         assert [claim.delivery_id for claim in claims.claim(limit=1)] == [late.pk]
         assert len(claims.claim(limit=10)) == 2
+
+    @with_commits
+    def test_a_delivery_that_somebody_works_on_holds_up_no_claim(self, instance):
+        publish(instance, 2)
+        first, second = Delivery.objects.order_by("pk")
+        with transaction.atomic():
+            Delivery.objects.select_for_update().get(pk=first.pk)
+            claimed: list[claims.Claim] = []
+
+            def claim() -> None:
+                claimed.extend(claims.claim(limit=10))
+                connection.close()
+
+            other = threading.Thread(target=claim, daemon=True)
+            other.start()
+            other.join(10)
+
+            assert [one.delivery_id for one in claimed] == [second.pk]
 
     def test_released_claims_are_due_at_once(self, instance):
         publish(instance, 2)

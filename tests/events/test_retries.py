@@ -120,8 +120,9 @@ def test_asking_for_patience_for_ever_ends_with_the_schedule_after_a_bounded_num
     assert END <= verdicts[-1][0] <= END + timedelta(minutes=15)
 
 
-def test_asking_for_more_than_the_schedule_has_left_gets_what_is_left():
-    verdict = judge(failed(status=429, failing_for=END / 2, retry_after=END), chance=0.0)
+@pytest.mark.parametrize("status", [429, 503])
+def test_asking_for_more_than_the_schedule_has_left_gets_what_is_left(status):
+    verdict = judge(failed(status=status, attempts_made=2, failing_for=END / 2, retry_after=END), chance=0.0)
 
     assert verdict.wait == END / 2
 
