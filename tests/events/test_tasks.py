@@ -1,0 +1,60 @@
+"""The drain as Celery runs it."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from config.celery import app
+from events import tasks
+from events.models import Delivery
+from tests.events.conftest import publish
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def running_worker():
+    tasks.note_start()
+    yield
+    tasks.note_start()
+
+
+def test_the_task_is_known_under_the_name_that_the_bell_and_beat_use(settings):
+    assert app.tasks["events.tasks.deliver"].queue == "delivery"
+    assert "events.tasks.deliver" in {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+
+
+def test_a_message_of_a_newer_release_delivers_too(instance, sink, running_worker):
+    publish(instance)
+
+    tasks.deliver(shard=3)
+
+    assert Delivery.objects.get().state == Delivery.DELIVERED
+
+
+def test_a_stopping_worker_begins_nothing(instance, sink, running_worker):
+    publish(instance)
+
+    tasks.note_stop()
+    tasks.deliver()
+    assert sink.received == []
+
+    tasks.note_start()
+    tasks.deliver()
+    assert len(sink.received) == 1
+
+
+def test_pool_processes_see_that_the_worker_stops(running_worker):
+    came, went = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(came, 1)
+        os._exit(tasks._stopping[0])
+    tasks.note_stop()
+    os.write(went, b"!")
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    os.close(came)
+    os.close(went)
