@@ -530,4 +530,5 @@ def wait_for_waiting(cursor: CursorWrapper, count: int) -> None:
         cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
         if cursor.fetchone() == (count,):
             return
+        cursor.execute("SELECT pg_sleep(0.02)")  # the others need the processor
     raise AssertionError("nobody came to wait")
