@@ -16,6 +16,8 @@ from django.db import connection
 @contextmanager
 def plain_cursor() -> Iterator[psycopg.Cursor[Any]]:
     """A server-side binding psycopg cursor (`%b`, COPY); its errors are Django's."""
+    # As Django does for its own cursors: a connection that broke while it was idle is replaced.
+    connection.close_if_health_check_failed()
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 
+import psycopg
 import pytest
+from django.db import connection
 
 from config.celery import app
 from events import tasks
 from events.models import Delivery
 from tests.events.conftest import publish
 
-pytestmark = pytest.mark.django_db
+# The task replaces connections that are in no state to be used, and a test's open transaction looks like one.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
@@ -22,7 +25,7 @@ def running_worker():
 
 
 def test_the_task_is_known_under_the_name_that_the_bell_and_beat_use(settings):
-    assert app.tasks["events.tasks.deliver"].queue == "delivery"
+    assert vars(type(app.tasks["events.tasks.deliver"]))["queue"] == "delivery"
     assert "events.tasks.deliver" in {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
 
 
@@ -30,6 +33,19 @@ def test_a_message_of_a_newer_release_delivers_too(instance, sink, running_worke
     publish(instance)
 
     tasks.deliver(shard=3)
+
+    assert Delivery.objects.get().state == Delivery.DELIVERED
+
+
+def test_a_connection_that_broke_between_two_messages_is_replaced(instance, sink, running_worker):
+    publish(instance)
+    kept = connection.connection
+    with kept.cursor() as cursor:
+        pid = cursor.execute("SELECT pg_backend_pid()").fetchone()[0]
+    with psycopg.connect(kept.info.dsn) as other:
+        other.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    tasks.deliver()
 
     assert Delivery.objects.get().state == Delivery.DELIVERED
 
