@@ -96,6 +96,8 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 2,
+    # A commit that rings must not wait for a broker that is away: beat rings again.
+    "max_retries": 0,
     "visibility_timeout": 3600,
     "global_keyprefix": env.str("BROKER_KEY_PREFIX", ""),
 }

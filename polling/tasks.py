@@ -8,6 +8,8 @@ from typing import Any
 
 from celery import current_app, shared_task
 from django.db import DatabaseError, close_old_connections
+from kombu.exceptions import KombuError
+from redis import RedisError
 
 from polling import schedule
 from polling.poll import poll_resource
@@ -26,7 +28,10 @@ MOST_MESSAGES_WAITING = 200
 def sweep(**_from_newer_releases: Any) -> None:
     """Claim what is due and send it to the workers."""
     close_old_connections()
-    hand_out()
+    try:
+        hand_out()
+    except (KombuError, RedisError) as error:
+        logger.info("sweep broken off, the broker is away", extra={"error": type(error).__name__})
 
 
 @shared_task(queue="polling", ignore_result=True)

@@ -46,7 +46,7 @@ def client(stack, request):
 
 
 @pytest.fixture
-def polling_instance(client, sandbox, receiver):
+def instance_body(sandbox, receiver):
     """The documentation's example: contacts are polled, here every fraction of a second."""
     body = json.loads(SEED.read_text())
     body["configuration"] |= {
@@ -58,7 +58,12 @@ def polling_instance(client, sandbox, receiver):
         "event.notification.signature.key": KEY,
         "event.poller.refresh_interval": "0.005",
     }
-    instance = client.post("/instances", body)
+    return body
+
+
+@pytest.fixture
+def polling_instance(client, instance_body):
+    instance = client.post("/instances", instance_body)
     yield instance
     client.delete(f"/instances/{instance['id']}")
 

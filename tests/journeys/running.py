@@ -1,7 +1,8 @@
-"""The real processes, for journeys that kill them: the commands of `config.stack`, over servers of their own."""
+"""The whole stack as `make up` runs it, for journeys that kill its processes."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -11,13 +12,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from xmlrpc.client import ServerProxy
 
 import requests
-
-from config import embedded
+from supervisor.xmlrpc import SupervisorTransport
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Short leases, so that a takeover does not take a minute. Longer than any exchange in these journeys.
@@ -31,6 +32,7 @@ QUICK = {
     "DELIVERY_LEASE_SECONDS": "6",
     "LOG_LEVEL": "INFO",
 }
+PROCESSES = {"postgres", "valkey", "web", "polling", "delivery", "beat"}
 
 
 def eventually(question: Callable[[], Any], *, seconds: float = 60, every: float = 0.05) -> Any:
@@ -44,11 +46,10 @@ def eventually(question: Callable[[], Any], *, seconds: float = 60, every: float
 
 
 class Stack:
-    """Web, polling, delivery and beat as processes; PostgreSQL and Valkey under them."""
+    """`python -m config.stack` in a directory of its own; supervisor starts again what is killed."""
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="switchyard-journey-"))
-        self.home.chmod(0o711)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -56,32 +57,26 @@ class Stack:
         self.environment = {**os.environ, **QUICK, "VAR_DIR": str(self.home), "PORT": str(self.port)}
         for name in ("DATABASE_URL", "REDIS_URL"):
             self.environment.pop(name, None)
-        self.postgres = embedded.Postgres(self.home / "postgres", self.home / "run", embedded.THROWAWAY)
-        self.valkey = embedded.Valkey(self.home / "run")
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
-        self.commands: dict[str, list[str]] = {}
+        self.supervisor: subprocess.Popen[bytes] | None = None
 
     def begin(self) -> None:
-        self.processes["postgres"] = self.postgres.start()
-        self.processes["valkey"] = self.valkey.start()
-        self.run("migrate", "--verbosity", "0")
-        listing = (
-            "import json; from config import stack; print(json.dumps([(p.name, p.command) for p in stack.programs()]))"
+        self.supervisor = subprocess.Popen(
+            [sys.executable, "-m", "config.stack"], env=self.environment, cwd=ROOT, stdout=subprocess.DEVNULL
         )
-        listed = subprocess.run(
-            [sys.executable, "-c", listing], env=self.environment, cwd=ROOT, capture_output=True, check=True
-        )
-        self.commands = dict(json.loads(listed.stdout))
-        for name in ("web", "polling", "delivery", "beat"):
-            self.start(name)
-        eventually(self.answers)
+        eventually(lambda: self.running() == PROCESSES and self.answers(), seconds=90)
 
-    def run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+    def processes(self) -> dict[str, dict[str, Any]]:
+        """What supervisor says of each process, by name."""
+        return {one["name"]: one for one in self._supervisor().getAllProcessInfo()}
+
+    def _supervisor(self) -> Any:
+        transport = SupervisorTransport(serverurl=f"unix://{self.home}/run-supervisor.sock")
+        return ServerProxy("http://supervisor", transport=transport).supervisor
+
+    def running(self) -> set[str]:
+        with contextlib.suppress(OSError):
+            return {name for name, one in self.processes().items() if one["statename"] == "RUNNING"} - {"boot"}
+        return set()
 
     def answers(self) -> bool:
         try:
@@ -89,44 +84,37 @@ class Stack:
         except requests.RequestException:
             return False
 
-    def start(self, name: str) -> None:
-        if name == "valkey":
-            self.processes[name] = self.valkey.start()
-            return
-        log = (self.home / f"{name}.log").open("ab")
-        self.processes[name] = subprocess.Popen(
-            self.commands[name], env=self.environment, cwd=ROOT, stdout=log, stderr=log
-        )
-
     def kill(self, name: str) -> None:
-        """kill -9, and the pool processes go with it."""
-        child = self.processes.pop(name)
-        child.send_signal(signal.SIGKILL)
-        child.wait(20)
+        """kill -9. Supervisor will start the process again."""
+        os.kill(self.processes()[name]["pid"], signal.SIGKILL)
 
-    def log(self, name: str) -> str:
-        return (self.home / f"{name}.log").read_text()
+    @contextlib.contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """Stopped, and not started again before the block ends."""
+        self._supervisor().stopProcess(name)
+        try:
+            yield
+        finally:
+            self._supervisor().startProcess(name)
+
+    def manage(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], env=self.environment, cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     def account(self, organization: str) -> dict[str, str]:
         """A new account's headers."""
         login = f"{organization}@example.com"
-        printed = self.run(
-            "create_account", "--organization", organization, "--login", login, "--password", "p4ss-word-x"
+        printed = self.manage(
+            *("create_account", "--organization", organization, "--login", login, "--password", "p4ss-word-x")
         )
         secrets = json.loads(printed)
         return {"Authorization": f"User {secrets['userSecret']}, Organization {secrets['organizationSecret']}"}
 
     def end(self) -> None:
-        for name in [n for n in self.processes if n not in ("postgres", "valkey")]:
-            self.processes[name].terminate()
-        for name in [n for n in self.processes if n not in ("postgres", "valkey")]:
-            try:
-                self.processes[name].wait(20)
-            except subprocess.TimeoutExpired:
-                self.processes[name].kill()
-                self.processes[name].wait()
-        for name in ("valkey", "postgres"):
-            if name in self.processes:
-                self.processes[name].send_signal(signal.SIGINT)
-                self.processes[name].wait(20)
+        if self.supervisor is not None:
+            self.supervisor.terminate()
+            self.supervisor.wait(60)
         shutil.rmtree(self.home, ignore_errors=True)
