@@ -107,7 +107,7 @@ def test_claims_that_could_not_be_sent_are_due_again(instance):
     server.config_set("maxmemory", 1)
     try:
         with pytest.raises(KombuError, match="maxmemory"):
-            tasks.sweep()
+            tasks.hand_out()
     finally:
         server.config_set("maxmemory", 0)
 
