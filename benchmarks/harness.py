@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import shutil
@@ -43,6 +44,8 @@ def servers() -> Iterator[None]:
 
         django.setup()
         call_command("migrate", interactive=False, verbosity=0)
+        gc.collect()
+        gc.freeze()  # as the workers do
         yield
     finally:
         for child in children:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import setup_logging, worker_process_init, worker_ready
+
+from config.processes import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -23,6 +26,12 @@ def keep_django_logging(**_signal: Any) -> None:
 @worker_process_init.connect
 def end_with_the_worker(**_signal: Any) -> None:
     """A pool process must not outlive the worker that a kill -9 took: it would hold leases nobody renews."""
-    from config.processes import end_with_parent
-
     end_with_parent()
+
+
+@worker_process_init.connect
+@worker_ready.connect
+def leave_the_start_to_itself(**_signal: Any) -> None:
+    """What start-up made stays for good: without this, parsing a large page looks through all of it again and again."""
+    gc.collect()
+    gc.freeze()

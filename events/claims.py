@@ -14,7 +14,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 
-from events.plain_cursor import plain_cursor
+from events.plain_cursor import follow_indexes, plain_cursor
 from events.subscriptions import HELD_BACK
 
 LEASE = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
@@ -45,7 +45,8 @@ class Claim:
 def claim(*, limit: int) -> list[Claim]:
     """Take up to `limit` due deliveries, the longest due first."""
     claimed_at = time.monotonic()
-    with plain_cursor() as cursor:
+    with transaction.atomic(), plain_cursor() as cursor:
+        follow_indexes(cursor)
         cursor.execute(_CLAIM, [limit, LEASE], binary=True)
         return [
             Claim(

@@ -12,7 +12,7 @@ from django.db import transaction
 from events import subscriptions
 from events.claims import Claim
 from events.models import Subscription
-from events.plain_cursor import plain_cursor
+from events.plain_cursor import follow_indexes, plain_cursor
 from events.retries import AFRESH, ErrorClass, Verdict
 
 logger = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
     with transaction.atomic(), plain_cursor() as cursor:
         ended = _deactivate(ended)
         rows = sorted(ended, key=lambda one: one.claim.delivery_id)
+        follow_indexes(cursor)
         cursor.execute(
             _UPDATE,
             [

@@ -21,3 +21,16 @@ def plain_cursor() -> Iterator[psycopg.Cursor[Any]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor
+
+
+def follow_indexes(cursor: psycopg.Cursor[Any]) -> None:
+    """For the rest of this transaction: look rows up one by one through their indexes.
+
+    A queue's statistics are always old. With them the planner now and then reads the whole table for a batch of a
+    few hundred rows, and then a claim costs the more the longer the queue is.
+    """
+    cursor.execute(_FOLLOW_INDEXES)
+
+
+_AVOIDED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+_FOLLOW_INDEXES = "SELECT " + ", ".join(f"set_config('{setting}', 'off', true)" for setting in _AVOIDED)
