@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from supervisor.xmlrpc import SupervisorTransport
 
-from config import environment, stack
+from config import stack
 
 SERVER_SECONDS = 60
 
@@ -39,8 +39,6 @@ def main() -> None:
         cursor.execute("SELECT pg_advisory_lock(hashtext('switchyard migrate'))")
         call_command("migrate", interactive=False, verbosity=0)
         cursor.execute("SELECT pg_advisory_unlock(hashtext('switchyard migrate'))")
-    if not environment.env.bool("DEBUG", False):
-        call_command("collectstatic", interactive=False, verbosity=0)
     transport = SupervisorTransport(serverurl=f"unix://{stack.control_socket()}")
     supervisor = ServerProxy("http://supervisor", transport=transport).supervisor
     for process in supervisor.getAllProcessInfo():  # type: ignore[union-attr]

@@ -75,7 +75,7 @@ class Client(Protocol):
         """How many records the query's `where` finds, on all pages together."""
 
     def highest_id(self, resource: Resource) -> int | None:
-        """The greatest record id there is now; None for an empty resource or one whose ids are no numbers."""
+        """The greatest record id there is now, 0 in an empty resource; None where ids are no numbers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -42,8 +42,8 @@ def seen(*, instance_id: int, object_type: str, object_ids: Sequence[str]) -> di
     versions: dict[str, list[SeenVersion]] = {}
     with plain_cursor() as cursor:
         cursor.execute(_SEEN, [instance_id, object_type, list(object_ids)], binary=True)
-        for object_id, *version in cursor:
-            versions.setdefault(object_id, []).append(SeenVersion(*version))
+        for object_id, version, content_hash, is_settled, event_type in cursor.fetchall():
+            versions.setdefault(object_id, []).append(SeenVersion(version, content_hash, is_settled, event_type))
     return versions
 
 
@@ -85,6 +85,13 @@ def trim(*, instance_id: int, object_type: str, before: datetime, untouched_sinc
         assert row is not None
         greatest: int | None = row[0]
         return greatest
+
+
+def settle(*, instance_id: int, object_type: str, versions: Sequence[tuple[str, str]]) -> None:
+    """These (object id, version) were read again once their second was over: what differs from now on is no save."""
+    with plain_cursor() as cursor:
+        ids, names = [list(column) for column in zip(*versions, strict=True)]
+        cursor.execute(_SETTLE, [ids, names, instance_id, object_type])
 
 
 def _insert(instance_id: int, changes: Sequence[Change], event_ids: Mapping[Identity, int] | None) -> set[Identity]:
@@ -136,6 +143,13 @@ FROM (
 ) AS moved
 WHERE seen.instance_id = moved.instance_id AND seen.object_type = moved.object_type
     AND seen.object_id = moved.object_id AND seen.version = moved.version
+"""
+
+_SETTLE = """
+UPDATE events_seenchange AS known SET is_settled = TRUE
+FROM unnest(%b::text[], %b::text[]) AS read_again (object_id, version)
+WHERE known.instance_id = %b AND known.object_type = %b
+    AND known.object_id = read_again.object_id AND known.version = read_again.version
 """
 
 _TOUCH = """

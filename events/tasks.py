@@ -26,7 +26,7 @@ def note_stop(**_signal: Any) -> None:
     _stopping[0] = 1
 
 
-@shared_task(queue="delivery", ignore_result=True)
+@shared_task(ignore_result=True)
 def deliver(**_from_newer_releases: Any) -> None:
     """Deliver what is due, until nothing is."""
     # A connection that broke (the database restarted) is replaced here: Celery keeps it for good otherwise.

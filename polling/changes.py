@@ -36,6 +36,7 @@ class Ignored(StrEnum):
     BEFORE_WINDOW = "before the window"
     AFTER_START = "after the poll began"
     REPEAT = "seen before"
+    SETTLED = "seen before, and no longer open to another save within its second"
     NO_ID = "no id"
 
 
@@ -67,6 +68,8 @@ class PageDecisions:
     """For `ledger.note`; without their raw."""
     unstamped: list[str] = field(default_factory=list)
     """For `ledger.touch`: ids of records without a stamp that were met again."""
+    settled: list[tuple[str, str]] = field(default_factory=list)
+    """For `ledger.settle`: object id and version of saves that were read again after their second was over."""
     ignored: Counter[Ignored] = field(default_factory=Counter)
     unreadable_stamps: int = 0
     greatest_stamp: datetime | None = None
@@ -95,6 +98,8 @@ def decide_page(
             decided.ignored[decision] += 1
             if decision is Ignored.REPEAT and facts.stamped_at is None:
                 decided.unstamped.append(facts.object_id)
+            elif decision is Ignored.SETTLED and (latest := _latest(versions, facts.stamp)) is not None:
+                decided.settled.append((facts.object_id, latest.version))
         elif isinstance(decision, Noted):
             decided.noted.append(decision.change)
         else:
@@ -125,7 +130,7 @@ def decide(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion], c
         # It was read in the second of its stamp, and may have been saved once more in it.
         canonical_hash = content.canonical_hash(facts.raw)
         if canonical_hash == latest.content_hash:
-            return Ignored.REPEAT
+            return Ignored.SETTLED if is_settled else Ignored.REPEAT
         content_hash, version = canonical_hash, _new_version(f"{facts.stamp}#{canonical_hash.hex()[:16]}", versions)
     is_before = window.is_first and stamped_at < window.baseline_at
     change = Change(

@@ -112,14 +112,17 @@ def _finish(reading: _Reading, cursor: PollCursor, poll: Poll) -> None:
         watermark=cursor.watermark, greatest_stamp=reading.greatest_stamp, first_page_at=poll.started_at
     )
     with transaction.atomic():
-        schedule.hold(reading.claim)
-        reading.record()
-        forgotten = ledger.trim(
-            instance_id=cursor.instance_id,
-            object_type=cursor.resource,
-            before=window.ledger_horizon(watermark=watermark, poller=poll.poller, overlap=_overlap()),
-            untouched_since=reading.polled_at - window.UNSTAMPED_MEMORY,
-        )
+        forgotten = None
+        # A poll that found nothing new, as most do, writes its cursor and nothing else.
+        if reading.has_something() or watermark != cursor.watermark:
+            schedule.hold(reading.claim)
+            reading.record()
+            forgotten = ledger.trim(
+                instance_id=cursor.instance_id,
+                object_type=cursor.resource,
+                before=window.ledger_horizon(watermark=watermark, poller=poll.poller, overlap=_overlap()),
+                untouched_since=reading.polled_at - window.UNSTAMPED_MEMORY,
+            )
         schedule.succeeded(
             reading.claim,
             interval=_interval(cursor.instance),
@@ -153,6 +156,8 @@ class _Reading:
     noted: list[Change] = field(default_factory=list)
     unstamped: list[str] = field(default_factory=list)
     """Ids of records without a stamp that were met again."""
+    settled: list[tuple[str, str]] = field(default_factory=list)
+    """Object ids and versions that were read again after their second was over."""
     size: int = 0
     """Bytes of the records gathered."""
     met: dict[str, list[SeenVersion]] = field(default_factory=dict)
@@ -179,6 +184,7 @@ class _Reading:
             self.changes += decided.changes
             self.noted += decided.noted
             self.unstamped += decided.unstamped
+            self.settled += decided.settled
             self.unreadable_stamps += decided.unreadable_stamps
             self.ignored += decided.ignored
             self.greatest_stamp = max(filter(None, (self.greatest_stamp, decided.greatest_stamp)), default=None)
@@ -193,6 +199,10 @@ class _Reading:
 
     def has_gathered(self, part_size: int) -> bool:
         return len(self.changes) + len(self.noted) >= part_size or self.size >= PART_BYTES
+
+    def has_something(self) -> bool:
+        """To write into the ledger, with or without events."""
+        return bool(self.changes or self.noted or self.unstamped or self.settled)
 
     def record_part(self) -> None:
         """Record what has gathered, with the watermark where it is."""
@@ -211,10 +221,12 @@ class _Reading:
             )
         if self.noted:
             ledger.note(instance_id=self.instance.pk, changes=self.noted)
+        if self.settled:
+            ledger.settle(instance_id=self.instance.pk, object_type=self.resource, versions=self.settled)
         if self.unstamped:
             ledger.touch(instance_id=self.instance.pk, object_type=self.resource, object_ids=self.unstamped)
         self.change_count += len(self.changes)
-        self.changes, self.noted, self.unstamped, self.met, self.size = [], [], [], {}, 0
+        self.changes, self.noted, self.unstamped, self.settled, self.met, self.size = [], [], [], [], {}, 0
 
     def keep_lease(self) -> None:
         """Renew the lease before it gets short. Raises LostLease."""

@@ -24,7 +24,7 @@ CLAIMS_PER_MESSAGE = 10
 MOST_MESSAGES_WAITING = 200
 
 
-@shared_task(queue="polling", ignore_result=True)
+@shared_task(ignore_result=True)
 def sweep(**_from_newer_releases: Any) -> None:
     """Claim what is due and send it to the workers."""
     close_old_connections()
@@ -34,7 +34,7 @@ def sweep(**_from_newer_releases: Any) -> None:
         logger.info("sweep broken off, the broker is away", extra={"error": type(error).__name__})
 
 
-@shared_task(queue="polling", ignore_result=True)
+@shared_task(ignore_result=True)
 def poll(*, claims: Sequence[tuple[int, int]], **_from_newer_releases: Any) -> None:
     """Run polls one after the other; `claims` are [cursor id, epoch]. One that fails does not stop the next."""
     for cursor_id, epoch in claims:

@@ -181,7 +181,9 @@ class ConnectWiseClient:
     def highest_id(self, resource: Resource) -> int | None:
         answer = self._list(resource, {"orderBy": "id desc", "pageSize": "1", "fields": "id"})
         ids = [record.id for record in self._decoded(answer, _list_of_objects, "a list of records")]
-        return ids[0] if ids and isinstance(ids[0], int) else None
+        if not ids:
+            return 0  # whatever comes is new
+        return ids[0] if isinstance(ids[0], int) else None
 
     def count(self, resource: Resource, query: Query) -> int:
         """How many records the whole query has."""

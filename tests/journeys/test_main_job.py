@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import threading
+from functools import partial
 
 import pytest
 import standardwebhooks
 
-from tests.journeys.conftest import KEY
+from tests.journeys.conftest import KEY, Client
 from tests.journeys.running import PROCESSES, eventually
 
 pytestmark = pytest.mark.stack
@@ -28,6 +29,10 @@ def events_in(notifications) -> list[tuple[str, str, str]]:
     )
 
 
+def has_status(client: Client, path: str, status: str) -> bool:
+    return bool(client.get(path)["status"] == status)
+
+
 def test_changes_at_the_provider_arrive_standardized_and_signed(polling_instance, client, sandbox, receiver):
     new = sandbox.contacts.add(firstName="Zoë", lastName="O'Brien")
     sandbox.contacts.edit(7, title="CTO")
@@ -44,7 +49,7 @@ def test_changes_at_the_provider_arrive_standardized_and_signed(polling_instance
         standardwebhooks.Webhook(secret).verify(notification.raw_body, dict(notification.headers))
         assert notification.verdicts == {"elements": "valid", "standard": "valid"}
         path = f"/instances/events/{message['eventId']}"
-        eventually(lambda path=path: client.get(path)["status"] == "NOTIFIED")
+        eventually(partial(has_status, client, path, "NOTIFIED"))
         assert client.get(path)["id"] == message["eventId"]
 
 

@@ -189,6 +189,28 @@ def test_saves_within_one_second_are_told_apart_while_the_second_lasts(instance,
     assert [one.record["title"] for one in reports(instance)] == titles
 
 
+def test_a_field_that_drifts_without_a_save_is_no_change_once_the_second_is_over(instance, sandbox):
+    sandbox.clock.freeze()
+    saved_at = sandbox.clock.now()
+    sandbox.contacts.edit(3, at=saved_at, title="saved")
+    poll(instance)
+    sandbox.clock.advance(10 * SECOND)
+    poll(instance)
+    sandbox.contacts.edit(3, at=saved_at, title="computed anew, under the stamp of the save")
+    poll(instance)
+
+    assert told(instance) == [(3, UPDATED)]
+
+
+def test_the_first_record_of_an_empty_resource_is_created(connect):
+    with Sandbox.start(contacts=0, companies=1, tickets=0) as sandbox:
+        instance = connect(sandbox)
+        new = sandbox.contacts.add(firstName="Zoë")
+        poll(instance)
+
+        assert (new["id"], CREATED) in told(instance)
+
+
 def test_fractions_of_a_second_that_stamps_do_not_show_change_nothing(connect):
     with Sandbox.start(contacts=12, companies=0, tickets=0, hidden_fractions=True) as sandbox:
         sandbox.clock.freeze(datetime(2026, 6, 9, 12, 0, 0, 900_000, tzinfo=UTC))

@@ -508,9 +508,9 @@ def test_highest_id_is_read_from_one_small_record(client, sandbox):
     assert sandbox.requests[0].query == {"orderby": "id desc", "pagesize": "1", "fields": "id"}
 
 
-def test_empty_resource_has_no_highest_id():
+def test_above_an_empty_resource_every_id_is_new():
     with Sandbox.start(contacts=0, companies=0, tickets=0) as sandbox:
-        assert client_of(sandbox).highest_id(CONTACTS) is None
+        assert client_of(sandbox).highest_id(CONTACTS) == 0
 
 
 def test_one_record(client, sandbox):
