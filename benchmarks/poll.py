@@ -75,8 +75,10 @@ def run() -> str:
             page = session.get(f"{account['baseUrl']}/company/contacts", params=query, timeout=30)
             assert len(json.loads(page.content)) == RECORDS
 
-        def poll() -> None:
+        def make_due() -> None:
             PollCursor.objects.filter(pk=cursor.pk).update(watermark=long_ago, next_poll_at=long_ago, leased_until=None)
+
+        def poll() -> None:
             (claimed,) = claim(limit=1)
             poll_resource(cursor_id=claimed.cursor_id, epoch=claimed.epoch)
 
@@ -86,6 +88,7 @@ def run() -> str:
 
         def changed() -> float:
             forget()
+            make_due()
             spent = seconds(poll)
             with connection.cursor() as sql:
                 sql.execute("SELECT count(*), sum(change_count) FROM events_event")
@@ -96,8 +99,10 @@ def run() -> str:
             with connection.cursor() as sql:
                 sql.execute("SELECT count(*) FROM events_seenchange")
                 if sql.fetchone() != (RECORDS,):
+                    make_due()
                     poll()
             before = instance.events.count()
+            make_due()
             spent = seconds(poll)
             assert instance.events.count() == before
             return spent
