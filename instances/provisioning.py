@@ -129,7 +129,7 @@ def update(
 
 
 def enable(*, instance_id: int) -> Instance:
-    """Let a disabled instance be used again; its events begin anew, without back-fill."""
+    """Let a disabled instance be used again; polling goes on from where it stood."""
     return _change(instance_id, _Request(is_disabled=False))
 
 
