@@ -59,7 +59,12 @@ def run() -> str:
         # Every record lies in the window, at every poll, and the ledger forgets none.
         settings.POLL_OVERLAP_SECONDS = timedelta(days=10_000).total_seconds()
         cursor = PollCursor.objects.create(
-            instance=instance, resource="contacts", watermark=long_ago, baseline_at=long_ago, is_baseline_read=True
+            instance=instance,
+            resource="contacts",
+            reads="contacts",
+            watermark=long_ago,
+            baseline_at=long_ago,
+            is_baseline_read=True,
         )
 
         credentials = f"{account['company']}+{account['publicKey']}:{account['privateKey']}"

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 import orjson
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -96,7 +97,9 @@ class JSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
-        body = stream.read()
+        body = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+        if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            raise RequestDataTooBig
         if not body.strip():
             return {}
         try:
@@ -142,6 +145,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
             retry_after = getattr(error, "retry_after", None)
             if retry_after is not None:
                 response["Retry-After"] = str(max(1, int(retry_after.total_seconds())))
+            # A provider that is down is expected: Django would log its 502 as an error of ours.
+            response._has_been_logged = True  # type: ignore[attr-defined]
             return response
     if isinstance(error, Http404):
         return Response(error_body(request, "There is nothing here"), status=404)

@@ -40,7 +40,7 @@ class Postgres:
     def prepare(self) -> None:
         """Make the cluster if there is none, end a server that an earlier stack left behind, remove stale files."""
         self.data.mkdir(parents=True, exist_ok=True)
-        self.sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.sockets)
         if os.geteuid() == 0:
             for owned in (self.data, self.sockets):
                 _open_the_way_to(owned)
@@ -55,6 +55,7 @@ class Postgres:
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": str(self.sockets),
+            "unix_socket_permissions": "0700",
             "max_connections": "200",
             "shared_buffers": "128MB",
             "wal_compression": "on",
@@ -133,13 +134,13 @@ class Valkey:
 
     def become(self) -> None:
         """Replace this process by the server."""
-        self.sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.sockets)
         end_with_parent(signal.SIGTERM)
         os.execv(self.command()[0], self.command())
 
     def start(self) -> subprocess.Popen[bytes]:
         """As a child, for tests and benchmarks. Waits until it answers; ends with this process."""
-        self.sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self.sockets)
         child = subprocess.Popen(
             self.command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent
         )
@@ -161,6 +162,19 @@ class Valkey:
                 time.sleep(0.02)
             else:
                 return
+
+
+def make_private(directory: Path) -> None:
+    """A directory that only we (and, for root, PostgreSQL's account) can enter: whoever gets in may do everything.
+
+    Raises MisconfiguredEnvironment for one that somebody else made.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = directory.lstat()
+    ours = {os.geteuid(), _unprivileged().pw_uid} if os.geteuid() == 0 else {os.geteuid()}
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours:
+        raise environment.MisconfiguredEnvironment(f"{directory} belongs to somebody else; remove it, or set VAR_DIR")
+    directory.chmod(0o700)
 
 
 def postgres() -> Postgres:

@@ -70,7 +70,10 @@ def broker_url() -> str:
 
 
 def port() -> int:
-    return int(env.int("PORT", 8000))
+    text = env.str("PORT", "8000")
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise MisconfiguredEnvironment(f"PORT must be a number from 1 to 65535, not {text!r}")
+    return int(text)
 
 
 def public_url() -> str:

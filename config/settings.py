@@ -10,6 +10,7 @@ import structlog
 
 from config import environment
 from config.environment import BASE_DIR, env
+from config.logs import without_query_strings
 
 VAR_DIR = environment.var_dir()
 PORT = environment.port()
@@ -178,6 +179,7 @@ LOGGING = {
                 structlog.stdlib.add_log_level,
                 structlog.stdlib.add_logger_name,
                 structlog.stdlib.ExtraAdder(),
+                without_query_strings,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
             ],
             "processors": [

@@ -130,8 +130,9 @@ def write_configuration(also: Sequence[Program] = ()) -> Path:
     """Supervisor's file under `VAR_DIR`. Raises MisconfiguredEnvironment where this stack runs already."""
     var, sockets = environment.var_dir(), environment.socket_directory()
     logs, run = var / "logs", var / "supervisor"
-    for directory in (logs, run, sockets):
+    for directory in (logs, run):
         directory.mkdir(parents=True, exist_ok=True)
+    sockets.parent.mkdir(parents=True, exist_ok=True)
     control = control_socket()
     if is_running():
         raise MisconfiguredEnvironment(

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from connectors.egress import destinations
 from connectors.element import Client, Element
+from connectors.errors import DestinationRefused
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -19,9 +21,11 @@ def origin(url: str) -> str:
     try:
         parts = urlsplit(url if _SCHEME.match(url) else f"https://{url}")
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-    except ValueError:
+        # As we connect to it: folding letters would take ß for ss, which is another host.
+        host = destinations.ascii_name(parts.hostname or "")
+    except (ValueError, DestinationRefused):
         return url
-    return f"{parts.scheme}://{parts.hostname or ''}:{port}" if url else ""
+    return f"{parts.scheme}://{host}:{port}" if url else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

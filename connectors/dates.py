@@ -148,7 +148,7 @@ def check_macros(url: str) -> None:
 
 def _expanded(match: re.Match[str], moment: datetime) -> str:
     macro, end = match.groups()
-    shown = match.group()[:80]
+    shown = match.group()[:80].encode(errors="backslashreplace").decode()  # half a surrogate pair is no text
     if not end:
         raise InvalidQuery(f"url has a macro that no }} closes: {shown}")
     name, colon, argument = macro.partition(":")

@@ -119,10 +119,12 @@ def _from_text(text: str) -> object:
         return None
     if text.startswith(("{", "[")):
         try:
-            return json.loads(text, strict=False)
+            value = json.loads(text, strict=False)
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is JSON, and no text
         except (ValueError, RecursionError) as error:
             place = f" at line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
             raise InvalidPollerConfiguration(f"event.poller.configuration: is not JSON{place}") from error
+        return value
     if "/" in text:
         return _LegacyLines(text)
     return [name for name in re.split(r"[|,\s]+", text) if name]

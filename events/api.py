@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -89,7 +90,10 @@ class SubscriptionView(_View):
                 f"This subscription belongs to instance {subscription.instance_id}: remove its "
                 "event.notification.callback.url instead"
             )
-        subscription.delete()
+        with transaction.atomic():
+            # Whoever records events holds a share of this lock: no delivery is added while it is deleted.
+            Subscription.objects.select_for_update().filter(pk=subscription.pk).first()
+            subscription.delete()
         return Response(status=200)
 
 

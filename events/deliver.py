@@ -43,6 +43,8 @@ DATABASE_PATIENCE_SECONDS = 20.0
 MARGIN_SECONDS = LEASE.total_seconds() / 6
 START_WITHIN_SECONDS = LEASE.total_seconds() - ATTEMPT_SECONDS - MARGIN_SECONDS
 """After its claim; later, the attempt might outlive the lease."""
+FRESH_SECONDS = min(START_WITHIN_SECONDS, 5.0)
+"""After its claim; later, URL, keys or the switch may be others by now, and it is claimed anew."""
 if START_WITHIN_SECONDS <= ATTEMPT_SECONDS:  # a claim must survive waiting for the attempt before its own
     raise ImproperlyConfigured("DELIVERY_LEASE_SECONDS must be three times DELIVERY_ATTEMPT_SECONDS or more")
 
@@ -152,7 +154,7 @@ class _Drain:
         """Send what waits, as far as requests may be under way at once."""
         late: deque[Claim] = deque()
         unsigned: dict[int, Claim] = {}
-        latest = time.monotonic() - START_WITHIN_SECONDS
+        latest = time.monotonic() - FRESH_SECONDS
         while self._waiting and len(self._sent) < self._concurrency:
             claim = self._waiting.popleft()
             if claim.claimed_at < latest:

@@ -33,6 +33,11 @@ class OfOneOrganization(Admin):
         organization_id = getattr(request.user, "organization_id", None)
         return rows.filter(**{self.organization_lookup: organization_id}) if organization_id else rows.none()
 
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the page offers. Otherwise a filter in the URL would answer guesses at columns it does not show."""
+        offered = {str(one[0] if isinstance(one, tuple) else one) for one in self.list_filter}
+        return lookup in offered or lookup.rpartition("__")[0] in offered
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return is_staff(request)
 

@@ -292,15 +292,8 @@ def _resources(pollers: Mapping[str, ResourcePoller]) -> dict[str, str]:
 def _ask(question: _Question) -> Baseline:
     """Try the credentials, then read what the baseline needs. Raises InvalidRequest, RateLimited."""
     connection = question.connection
-    try:
-        client = connection.client()
-        clock = client.check()
-    except RateLimited:
-        raise
-    except ConnectorError as error:
-        raise InvalidRequest(
-            _advice(connection.element, error), provider_message=_without_secrets(error.provider_message, connection)
-        ) from error
+    clock = _clock(connection)
+    client = connection.client()
     highest_ids: dict[str, int | None] = {}
     for name, resource in question.begins.items():
         try:
@@ -312,7 +305,22 @@ def _ask(question: _Question) -> Baseline:
                 extra={"element": connection.element.key, "resource": resource, "error": type(error).__name__},
             )
             highest_ids[name] = None
+    if highest_ids:
+        # Events begin after the ids were read: what is created in between has an id above, and counts as created.
+        clock = _clock(connection)
     return Baseline(clock=clock, highest_ids=highest_ids)
+
+
+def _clock(connection: Connection) -> datetime:
+    """The provider's, from the call that proves the credentials. Raises InvalidRequest, RateLimited."""
+    try:
+        return connection.client().check()
+    except RateLimited:
+        raise
+    except ConnectorError as error:
+        raise InvalidRequest(
+            _advice(connection.element, error), provider_message=_without_secrets(error.provider_message, connection)
+        ) from error
 
 
 def _advice(element: Element, error: ConnectorError) -> str:

@@ -59,6 +59,8 @@ class Poll:
     started_at: datetime
     """The provider's clock at the first page."""
     filters_nulls: bool
+    overlap: timedelta = timedelta(minutes=2)
+    """How late a save may become visible."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -130,7 +132,8 @@ def decide(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion], c
         # It was read in the second of its stamp, and may have been saved once more in it.
         canonical_hash = content.canonical_hash(facts.raw)
         if canonical_hash == latest.content_hash:
-            return Ignored.SETTLED if is_settled else Ignored.REPEAT
+            # Another save of that second may still become visible, as late as any.
+            return Ignored.SETTLED if clock - stamped_at > poll.overlap else Ignored.REPEAT
         content_hash, version = canonical_hash, _new_version(f"{facts.stamp}#{canonical_hash.hex()[:16]}", versions)
     is_before = window.is_first and stamped_at < window.baseline_at
     change = Change(

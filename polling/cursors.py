@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import F
 from django.db.models.functions import Now
 
+from connectors import hub
 from connectors.element import POLLING
 from events.models import SeenChange
 from instances.configuration import pollers_of
@@ -39,9 +40,13 @@ def follow(*, instance: Instance, baseline: Baseline | None, starts_over: bool, 
     if not instance.is_events_enabled or instance.event_method != POLLING:
         PollCursor.objects.filter(instance=instance).delete()
         return
-    resources = set(pollers_of(instance))
+    resources = {name: hub.parse_path(poller.url)[0] for name, poller in pollers_of(instance).items()}
     cursors = PollCursor.objects.filter(instance=instance)
     (cursors if starts_over else cursors.exclude(resource__in=resources)).delete()
+    for cursor in cursors.all():
+        if cursor.reads != resources[cursor.resource]:  # the same name, and ids of other objects
+            SeenChange.objects.filter(instance=instance, object_type=cursor.resource).delete()
+            cursor.delete()
     if not instance.is_disabled:
         _begin(instance, resources, baseline)
     cursors.update(
@@ -61,7 +66,7 @@ def drop(*, instance: Instance, **_signal: Any) -> None:
     PollCursor.objects.filter(instance=instance).delete()
 
 
-def _begin(instance: Instance, resources: Iterable[str], baseline: Baseline | None) -> None:
+def _begin(instance: Instance, resources: Mapping[str, str], baseline: Baseline | None) -> None:
     standing = dict(PollCursor.objects.filter(instance=instance).values_list("resource", "stopped_reason"))
     for resource in sorted(resources):
         # Enabling an instance brings a baseline for everything; what stood still meanwhile needs none.
@@ -77,6 +82,8 @@ def _begin(instance: Instance, resources: Iterable[str], baseline: Baseline | No
                 "watermark": baseline.clock,
                 "baseline_at": baseline.clock,
                 "is_baseline_read": False,
+                "reads": resources[resource],
+                "remembered_since": None,
                 "known_id": baseline.highest_ids.get(resource),
             },
         )

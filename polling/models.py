@@ -24,6 +24,10 @@ class PollCursor(models.Model):
     """The provider's clock when events began: what was stamped before is no event."""
     is_baseline_read = models.BooleanField(default=False)
     """Whether the first poll has noted what lay in the overlap before the baseline."""
+    reads = models.CharField(max_length=64)
+    """The hub's resource behind the poller's name."""
+    remembered_since = models.DateTimeField(null=True)
+    """The ledger knows every change stamped from here on, and polls go no further back. None before the first poll."""
     known_id = models.BigIntegerField(null=True)
     """Ids up to here existed before, or were reported long ago; null where ids are no numbers."""
 

@@ -83,6 +83,7 @@ def _poll(claim: Claim, cursor: PollCursor, *, part_size: int) -> None:
         known_id=cursor.known_id,
         poller=poller,
         overlap=_overlap(),
+        remembered_since=cursor.remembered_since,
     )
     reading = _Reading(claim=claim, instance=instance, resource=cursor.resource, polled_at=timezone.now())
     poll: Poll | None = None
@@ -90,7 +91,11 @@ def _poll(claim: Claim, cursor: PollCursor, *, part_size: int) -> None:
     for page in _pages(connection, poller, since=asked.since):
         if poll is None:
             poll = Poll(
-                poller=poller, window=asked, started_at=page.answered_at, filters_nulls=connection.filters_nulls
+                poller=poller,
+                window=asked,
+                started_at=page.answered_at,
+                filters_nulls=connection.filters_nulls,
+                overlap=_overlap(),
             )
         reading.take(page, poll=poll, clock=clock or page.answered_at)
         clock = page.answered_at
@@ -113,20 +118,24 @@ def _finish(reading: _Reading, cursor: PollCursor, poll: Poll) -> None:
     )
     with transaction.atomic():
         forgotten = None
+        remembered_since = cursor.remembered_since or poll.window.since
         # A poll that found nothing new, as most do, writes its cursor and nothing else.
         if reading.has_something() or watermark != cursor.watermark:
             schedule.hold(reading.claim)
             reading.record()
+            horizon = window.ledger_horizon(watermark=watermark, poller=poll.poller, overlap=_overlap())
+            remembered_since = max(remembered_since, horizon)
             forgotten = ledger.trim(
                 instance_id=cursor.instance_id,
                 object_type=cursor.resource,
-                before=window.ledger_horizon(watermark=watermark, poller=poll.poller, overlap=_overlap()),
+                before=horizon,
                 untouched_since=reading.polled_at - window.UNSTAMPED_MEMORY,
             )
         schedule.succeeded(
             reading.claim,
             interval=_interval(cursor.instance),
             watermark=watermark,
+            remembered_since=remembered_since,
             known_id=window.next_known_id(known_id=cursor.known_id, greatest_forgotten=forgotten),
             change_count=reading.change_count,
         )

@@ -82,7 +82,13 @@ def release(claims: Collection[Claim]) -> None:
 
 
 def succeeded(
-    claim: Claim, *, interval: timedelta, watermark: datetime, known_id: int | None, change_count: int
+    claim: Claim,
+    *,
+    interval: timedelta,
+    watermark: datetime,
+    remembered_since: datetime,
+    known_id: int | None,
+    change_count: int,
 ) -> None:
     """Write a poll's progress, in the transaction that records its changes. Raises LostLease."""
     parameters = {
@@ -91,6 +97,7 @@ def succeeded(
         "interval": interval,
         "floor": _floor(),
         "watermark": watermark,
+        "remembered_since": remembered_since,
         "known_id": known_id,
         "changes": change_count,
     }
@@ -223,7 +230,8 @@ _RELEASE = """
 # A pause of the account that came in meanwhile outlasts the interval: hence greatest().
 _SUCCEEDED = """
     UPDATE polling_pollcursor SET
-        watermark = %(watermark)s, known_id = %(known_id)s, is_baseline_read = TRUE,
+        watermark = %(watermark)s, remembered_since = %(remembered_since)s, known_id = %(known_id)s,
+        is_baseline_read = TRUE,
         next_poll_at = greatest(next_poll_at, statement_timestamp() + greatest(%(interval)s, %(floor)s)),
         epoch = epoch + 1, leased_until = NULL, failures = 0, last_error = '',
         last_polled_at = statement_timestamp(), last_change_count = %(changes)s

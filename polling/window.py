@@ -37,14 +37,16 @@ def window_of(
     known_id: int | None,
     poller: ResourcePoller,
     overlap: timedelta,
+    remembered_since: datetime | None = None,
 ) -> Window:
     """The window of the next poll, from what its cursor says.
 
     It begins `overlap` before the watermark, because a save may become visible after a later one, and the resource's
-    `pollDelay` before that.
+    `pollDelay` before that; but not before what the ledger remembers, however much longer these have become.
     """
+    since = _earlier(watermark, overlap + poller.poll_delay)
     return Window(
-        since=_earlier(watermark, overlap + poller.poll_delay),
+        since=since if remembered_since is None else max(since, remembered_since),
         baseline_at=baseline_at,
         is_first=not is_baseline_read,
         known_id=known_id,

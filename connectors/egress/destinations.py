@@ -117,7 +117,7 @@ def _host(text: str) -> tuple[str, Address | None]:
         if literal.scope_id is not None:
             raise DestinationRefused("The URL's host has a zone: such an address means something on one machine only")
         return str(literal), literal
-    name = _ascii(text).removesuffix(".")
+    name = ascii_name(text).removesuffix(".")
     if not name or len(name) > LONGEST_HOST or not _NAME.fullmatch(name):
         raise DestinationRefused("The URL's host is not a valid name")
     if _NUMBER.fullmatch(name.rpartition(".")[2]):
@@ -134,7 +134,7 @@ def _host(text: str) -> tuple[str, Address | None]:
     return name, None
 
 
-def _ascii(name: str) -> str:
+def ascii_name(name: str) -> str:
     """Lower case, and IDNA where there is more than ASCII: look-alike digits and dots become what they look like."""
     if name.isascii():
         return name.lower()

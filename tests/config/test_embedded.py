@@ -166,3 +166,22 @@ def test_external_servers_need_nothing_embedded():
         "REDIS_URL": "redis://redis.example/0",
     }
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
+
+
+def test_nobody_else_can_enter_the_directory_of_the_sockets(tmp_path):
+    server = embedded.Postgres(tmp_path / "postgres", tmp_path / "run", embedded.THROWAWAY)
+    server.sockets.mkdir(mode=0o755)
+
+    server.prepare()
+
+    assert server.sockets.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make directories for others")
+def test_a_directory_that_somebody_else_made_is_refused(tmp_path):
+    directory = tmp_path / "run"
+    directory.mkdir()
+    os.chown(directory, 4321, 4321)
+
+    with pytest.raises(SystemExit, match="belongs to somebody else"):
+        embedded.make_private(directory)

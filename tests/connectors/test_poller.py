@@ -339,3 +339,8 @@ def test_any_value_is_parsed_or_refused(value):
         parse(value, element=CONNECTWISE)
     except InvalidPollerConfiguration as error:
         assert str(error)  # noqa: PT017
+
+
+def test_half_a_surrogate_pair_is_no_text():
+    with pytest.raises(InvalidPollerConfiguration, match="is not JSON"):
+        parse('{"contacts": {"url": "/contacts?where=a=\'${\\ud800}\'"}}', element=CONNECTWISE)

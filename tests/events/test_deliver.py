@@ -459,7 +459,7 @@ class TestClaims:
         assert len(sink.received) == 1
 
     def test_a_claim_that_waited_too_long_is_given_back_unsent(self, instance, sink, monkeypatch):
-        monkeypatch.setattr("events.deliver.START_WITHIN_SECONDS", -1.0)
+        monkeypatch.setattr("events.deliver.FRESH_SECONDS", -1.0)
         publish(instance)
         rounds = iter([False] * 3)
 

@@ -31,7 +31,7 @@ def test_switch_goes_to_the_provider_and_is_noted(console, created, sandbox):
     assert created.is_events_enabled
     assert "Events Enabled is on for 1 instance(s)" in page
     assert LogEntry.objects.get().change_message
-    assert len(sandbox.requests) == 5
+    assert len(sandbox.requests) == 6
 
     switched(console, "switch_events_off", created)
     created.refresh_from_db()
@@ -125,3 +125,19 @@ def test_only_superusers_change_people(console, owner, colleague):
     console.post(page, {"role": "viewer", "is_active": "on", "is_staff": "on"})
     colleague.refresh_from_db()
     assert colleague.role == User.VIEWER
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "user/?password__startswith=md5",
+        "user/?secret_encrypted__startswith=gAAA",
+        "instance/?configuration_encrypted__startswith=gAAA",
+        "instance/?organization__secret_hash__startswith=a",
+    ],
+)
+def test_a_filter_in_the_url_answers_no_guess_at_hidden_columns(client, owner, question):
+    client.force_login(owner)
+
+    assert client.get(f"/console/instances/{question}").status_code == 400
+    assert client.get("/console/instances/instance/?is_disabled__exact=0").status_code == 200

@@ -351,7 +351,7 @@ def test_no_transaction_is_open_while_the_provider_is_asked(api, body, sandbox):
     instance_id = api.post("/instances", body).json()["id"]
     api.patch(f"/instances/{instance_id}", {"configuration": {ENABLED: True}})
 
-    assert len(sandbox.requests) == 5
+    assert len(sandbox.requests) == 6
     assert states == []
 
 
@@ -400,7 +400,7 @@ def test_endless_contention_ends_with_409(api, body, sandbox):
     pollers, turns = dict(Instance.objects.get().element.poller_configuration), [0]
 
     def keep_changing(request: Any) -> None:
-        if request.endpoint == "/system/info":
+        if request.endpoint == "/company/contacts":
             turns[0] += 1
             names = ["contacts", "incidents"][: 1 + turns[0] % 2]
             update = {POLLERS: {name: pollers[name] for name in names}}

@@ -194,12 +194,48 @@ def test_a_field_that_drifts_without_a_save_is_no_change_once_the_second_is_over
     saved_at = sandbox.clock.now()
     sandbox.contacts.edit(3, at=saved_at, title="saved")
     poll(instance)
-    sandbox.clock.advance(10 * SECOND)
+    sandbox.clock.advance(5 * MINUTE)
     poll(instance)
     sandbox.contacts.edit(3, at=saved_at, title="computed anew, under the stamp of the save")
     poll(instance)
 
     assert told(instance) == [(3, UPDATED)]
+
+
+def test_a_longer_delay_brings_nothing_back_that_the_ledger_forgot(instance, sandbox):
+    """What was reported long ago, and what was there before events began."""
+    sandbox.contacts.edit(3, title="reported")
+    poll(instance)
+    for number in (4, 5):
+        sandbox.clock.advance(timedelta(hours=3))
+        sandbox.contacts.edit(number, title="later")
+        poll(instance)
+    cursor = cursor_of(instance)
+    pollers = {"contacts": {**instance.element.poller_configuration["contacts"], "pollDelay": 30 * 86400}}
+    provisioning.update(instance_id=instance.pk, configuration={"event.poller.configuration": pollers})
+    instance.refresh_from_db()
+    sandbox.contacts.edit(9, at=cursor.baseline_at - timedelta(days=1), title="long before events began")
+    poll(instance)
+
+    assert told(instance) == [(3, UPDATED), (4, UPDATED), (5, UPDATED)]
+
+
+def test_a_name_that_reads_another_resource_begins_anew(instance, sandbox):
+    contact = sandbox.contacts.edit(3, title="a contact")
+    poll(instance)
+    pollers = {"contacts": {**instance.element.poller_configuration["incidents"]}}
+    provisioning.disable(instance_id=instance.pk)
+    provisioning.update(instance_id=instance.pk, configuration={"event.poller.configuration": pollers})
+    provisioning.enable(instance_id=instance.pk)
+    instance.refresh_from_db()
+    sandbox.tickets.edit(3, at=contact["_info"]["lastUpdated"], summary="a ticket of the same id and stamp")
+    sandbox.clock.advance(SECOND)
+    poll(instance)
+    assert cursor_of(instance).reads == "incidents"
+    new = sandbox.tickets.add(summary="new")
+    poll(instance)
+
+    assert (new["id"], CREATED) in told(instance)
 
 
 def test_the_first_record_of_an_empty_resource_is_created(connect):

@@ -301,7 +301,14 @@ def test_success_waits_for_the_interval_and_forgets_failures(instance):
     PollCursor.objects.update(failures=7, last_error="down")
     claimed = begun(instance)
     cursor = cursor_of(instance)
-    schedule.succeeded(claimed, interval=15 * MINUTE, watermark=cursor.watermark, known_id=77, change_count=3)
+    schedule.succeeded(
+        claimed,
+        interval=15 * MINUTE,
+        watermark=cursor.watermark,
+        remembered_since=cursor.watermark,
+        known_id=77,
+        change_count=3,
+    )
 
     cursor = cursor_of(instance)
     assert 14.9 * 60 < seconds_until_due(cursor) <= 15 * 60
@@ -309,14 +316,26 @@ def test_success_waits_for_the_interval_and_forgets_failures(instance):
     assert cursor.is_baseline_read
     assert cursor.leased_until is None
     with pytest.raises(LostLease):
-        schedule.succeeded(claimed, interval=MINUTE, watermark=cursor.watermark, known_id=1, change_count=0)
+        schedule.succeeded(
+            claimed,
+            interval=MINUTE,
+            watermark=cursor.watermark,
+            remembered_since=cursor.watermark,
+            known_id=1,
+            change_count=0,
+        )
 
 
 def test_no_interval_is_shorter_than_the_floor(instance, settings):
     settings.POLL_INTERVAL_FLOOR = 40
     cursor = cursor_of(instance)
     schedule.succeeded(
-        begun(instance), interval=timedelta(seconds=1), watermark=cursor.watermark, known_id=None, change_count=0
+        begun(instance),
+        interval=timedelta(seconds=1),
+        watermark=cursor.watermark,
+        remembered_since=cursor.watermark,
+        known_id=None,
+        change_count=0,
     )
     assert 39 < seconds_until_due(cursor) <= 40
 
@@ -410,7 +429,14 @@ def test_a_poll_that_succeeds_during_a_pause_of_its_account_still_waits(connect,
         error="429",
     )
     cursor = cursor_of(lucky)
-    schedule.succeeded(running, interval=MINUTE, watermark=cursor.watermark, known_id=None, change_count=0)
+    schedule.succeeded(
+        running,
+        interval=MINUTE,
+        watermark=cursor.watermark,
+        remembered_since=cursor.watermark,
+        known_id=None,
+        change_count=0,
+    )
 
     assert 299 < seconds_until_due(cursor) <= 301
 

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import json
+import time
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, ProgrammingError, connection
 
 from instances.accounts import create_account
 from instances.errors import PlatformError
+from instances.models import Organization
+
+PATIENCE_SECONDS = 30
+
+
+def wait_for_tables() -> None:
+    """A stack that was started a moment ago is still making them. Raises CommandError when they do not come."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            Organization.objects.exists()
+        except (OperationalError, ProgrammingError) as error:
+            connection.close()
+            if time.monotonic() > deadline:
+                raise CommandError("the database does not answer or has no tables: start `make up` first") from error
+            time.sleep(0.2)
+        else:
+            return
 
 
 class Command(BaseCommand):
@@ -21,6 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--password", required=True, help="for the console and POST /authentication")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        wait_for_tables()
         try:
             account = create_account(
                 organization_name=options["organization"], login=options["login"], password=options["password"]

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+from django.test import RequestFactory
+
+from config.logs import without_query_strings
+
+pytestmark = pytest.mark.django_db
+
+
+def post(client, body: bytes):
+    return client.post("/elements/api-v2/authentication", data=body, content_type="application/json")
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_parsed(client, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+
+    answer = post(client, b"[" * 1001)
+
+    assert answer.status_code == 413
+    assert answer.json()["message"] == "The body is too large"
+    assert post(client, json.dumps({"username": "x" * 900, "password": "y"}).encode()).status_code == 401
+
+
+@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a": NaN}', b"[" * 80 + b"]" * 80, b'{"a": "\\u0000"}'])
+def test_json_that_cannot_be_kept_is_refused_with_its_reason(client, body):
+    answer = post(client, body)
+
+    assert answer.status_code == 400
+    assert len(answer.json()["requestId"]) == 24
+    assert answer["Elements-Request-Id"] == answer.json()["requestId"]
+
+
+def test_api_answers_may_be_framed_and_name_the_headers_that_browsers_may_read(client):
+    answer = client.get("/elements/api-v2/elements", headers={"Origin": "https://app.example"})
+
+    assert "X-Frame-Options" not in answer
+    assert answer["Access-Control-Expose-Headers"] == (
+        "Elements-Returned-Count, Elements-Total-Count, Elements-Request-Id, Elements-Next-Page-Token, "
+        "Elements-Trace-Id, Elements-Error, Content-Disposition"
+    )
+    assert client.get("/console/login/")["X-Frame-Options"] == "DENY"
+
+
+def test_a_request_in_a_log_line_shows_its_path_only():
+    request = RequestFactory().get("/console/", {"email": "ann@example.com"})
+
+    line = without_query_strings(logging.getLogger(), "error", {"event": "x", "request": request, "status": 500})
+
+    assert line == {"event": "x", "request": "/console/", "status": 500}
