@@ -12,6 +12,9 @@ UPDATED: EventType = "UPDATED"
 DELETED: EventType = "DELETED"
 UNKNOWN: EventType = "UNKNOWN"
 
+DELETED_VERSION = "deleted"
+"""The version of a deletion: ids are not used again, so an object is deleted once."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
@@ -29,7 +32,7 @@ class Change:
     changed_at: datetime | None
     """The provider's stamp as a moment; None where the record has none that can be read."""
     raw: bytes
-    """The record (polled) as JSON, in the hub's field names."""
+    """The record (polled) as JSON, in the hub's field names; the provider's whole body (callback)."""
     content_hash: bytes = b""
     """16 bytes over the record as read: tells a second save within the same second from a repeat."""
     is_settled: bool = True

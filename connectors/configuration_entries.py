@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from connectors.element import POLLING, Element, EntryType
+from connectors.element import WEBHOOK, Element, EntryType
 
 IDS_PER_ELEMENT = 100
 # The common entries keep their ids when an element gains a field of its own.
@@ -22,6 +22,8 @@ NOTIFICATION_TYPE = "event.notification.type"
 NOTIFICATION_RAW = "event.notification.raw"
 SUBSCRIPTION_ID = "event.notification.subscription.id"
 VENDOR_TYPE = "event.vendor.type"
+CALLBACK_TYPES = "event.callback.types"
+UNSIGNED_CALLBACKS = "event.callback.unsigned"
 REFRESH_INTERVAL = "event.poller.refresh_interval"
 POLLER_CONFIGURATION = "event.poller.configuration"
 
@@ -143,7 +145,29 @@ def _common_entries(element: Element) -> list[ConfigurationEntry]:
             hide_from_console=True,
         ),
     ]
-    if POLLING in element.event_methods:
+    if WEBHOOK in element.event_methods:
+        entries += [
+            ConfigurationEntry(
+                id=first_id + 10,
+                key=CALLBACK_TYPES,
+                name="Callback Types",
+                description="What the provider is asked to tell us about, comma-separated. "
+                "Empty: what this element asks for by default.",
+                type="TEXTFIELD_1000",
+                display_order=109,
+            ),
+            ConfigurationEntry(
+                id=first_id + 11,
+                key=UNSIGNED_CALLBACKS,
+                name="Accept unsigned callbacks",
+                description="Believe callbacks that carry no signature. Anybody who knows or guesses the address can "
+                "then invent events: for simulating them, and for providers too old to sign.",
+                type="BOOLEAN",
+                default_value="false",
+                display_order=110,
+            ),
+        ]
+    if element.poller_configuration:
         entries += [
             ConfigurationEntry(
                 id=first_id + 4,

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 if TYPE_CHECKING:
+    from connectors.callbacks import Callbacks
     from connectors.connection import Connection
     from connectors.records import Page, Query, Record
 
@@ -53,6 +54,8 @@ class Resource:
     verbs: frozenset[Verb] = frozenset({"GET"})
     field_types: Mapping[str, FieldType] = field(default_factory=lambda: MappingProxyType({}))
     """Dotted hub names whose type is not `text`: a quoted literal in a `where` clause is coerced to it."""
+    provider_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Dotted hub names that the provider spells otherwise: `companyName` -> `company.name`."""
     child_fields: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Names that lie inside an array at the provider, as (condition template, array), e.g. `email`."""
 
@@ -92,7 +95,10 @@ class Element:
     client: type[Client]
     event_methods: tuple[EventMethod, ...]
     poller_configuration: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """The default `event.poller.configuration`, in the form in which it goes over the wire."""
+    """The default `event.poller.configuration`, in the form in which it goes over the wire. Where changes come by
+    callbacks it is what the reconciling poll reads."""
+    callbacks: Callbacks | None = None
+    """How this provider tells us of changes; None for an element that can only be polled."""
     authentication: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({"type": "custom"}))
     logo: str = ""
 

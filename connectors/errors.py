@@ -33,6 +33,10 @@ class RequestRefused(ConnectorError):
     """Another 4xx: asking again unchanged will not help."""
 
 
+class AlreadyRegistered(RequestRefused):
+    """An equal callback is registered already: find it instead of making it."""
+
+
 class TryLater(ConnectorError):
     """Ask again, not before `retry_after` if the provider gave one (429, 5xx, time-outs, refused connections)."""
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from connectors.change import Change, EventType
+from events.models import SeenChange
 from events.plain_cursor import plain_cursor
 
 
@@ -31,6 +32,18 @@ class SeenVersion:
     content_hash: bytes
     is_settled: bool
     event_type: EventType | str
+    found_by: str = SeenChange.POLL
+    """While it is WEBHOOK, `content_hash` is over what a callback said, not over the record as it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """A version that a callback had told of, as a poll has read it now."""
+
+    object_id: str
+    version: str
+    content_hash: bytes
+    is_settled: bool
 
 
 def identity(change: Change) -> Identity:
@@ -42,17 +55,19 @@ def seen(*, instance_id: int, object_type: str, object_ids: Sequence[str]) -> di
     versions: dict[str, list[SeenVersion]] = {}
     with plain_cursor() as cursor:
         cursor.execute(_SEEN, [instance_id, object_type, list(object_ids)], binary=True)
-        for object_id, version, content_hash, is_settled, event_type in cursor.fetchall():
-            versions.setdefault(object_id, []).append(SeenVersion(version, content_hash, is_settled, event_type))
+        for object_id, *facts in cursor.fetchall():
+            versions.setdefault(object_id, []).append(SeenVersion(*facts))
     return versions
 
 
-def enter(*, instance_id: int, changes: Sequence[Change], event_ids: Mapping[Identity, int]) -> set[Identity]:
+def enter(
+    *, instance_id: int, changes: Sequence[Change], event_ids: Mapping[Identity, int], found_by: str = SeenChange.POLL
+) -> set[Identity]:
     """Enter changes that become events, in the caller's transaction. Returns those that were not there yet.
 
     Waits for a transaction that is entering the same change, and then knows whether it did.
     """
-    return _insert(instance_id, changes, event_ids)
+    return _insert(instance_id, changes, event_ids, found_by=found_by)
 
 
 def note(*, instance_id: int, changes: Sequence[Change]) -> None:
@@ -77,6 +92,8 @@ def touch(*, instance_id: int, object_type: str, object_ids: Sequence[str]) -> N
 def trim(*, instance_id: int, object_type: str, before: datetime, untouched_since: datetime) -> int | None:
     """Forget what no poll will meet again: stamped before `before`, or without a stamp and not met since.
 
+    That an object was deleted is not forgotten: an old callback about it must not delete it again.
+
     Returns the greatest number among the object ids forgotten, None if there was none.
     """
     with plain_cursor() as cursor:
@@ -94,12 +111,45 @@ def settle(*, instance_id: int, object_type: str, versions: Sequence[tuple[str, 
         cursor.execute(_SETTLE, [ids, names, instance_id, object_type])
 
 
-def _insert(instance_id: int, changes: Sequence[Change], event_ids: Mapping[Identity, int] | None) -> set[Identity]:
+def confirm(*, instance_id: int, object_type: str, confirmations: Sequence[Confirmation]) -> None:
+    """A poll has read records of which callbacks had told: their changes were found by both."""
+    if confirmations:
+        rows = sorted(confirmations, key=lambda one: (one.object_id, one.version))
+        with plain_cursor() as cursor:
+            cursor.execute(
+                _CONFIRM,
+                [
+                    [one.object_id for one in rows],
+                    [one.version for one in rows],
+                    [one.content_hash for one in rows],
+                    [one.is_settled for one in rows],
+                    instance_id,
+                    object_type,
+                ],
+            )
+
+
+def told_too(*, instance_id: int, identities: Sequence[Identity]) -> None:
+    """Callbacks told of changes that a poll had found first: they were found by both."""
+    if identities:
+        with plain_cursor() as cursor:
+            columns = [list(column) for column in zip(*sorted(identities), strict=True)]
+            cursor.execute(_TOLD_TOO, [*columns, instance_id])
+
+
+def _insert(
+    instance_id: int,
+    changes: Sequence[Change],
+    event_ids: Mapping[Identity, int] | None,
+    *,
+    found_by: str = SeenChange.POLL,
+) -> set[Identity]:
     if not changes:
         return set()
     rows = sorted(changes, key=identity)
     parameters = [
         instance_id,
+        found_by,
         [change.object_type for change in rows],
         [change.object_id for change in rows],
         [change.version for change in rows],
@@ -120,15 +170,15 @@ def _unless_empty(column: list[datetime | None]) -> list[datetime | None] | None
 
 
 _SEEN = """
-SELECT object_id, version, content_hash, is_settled, event_type FROM events_seenchange
+SELECT object_id, version, content_hash, is_settled, event_type, found_by FROM events_seenchange
 WHERE instance_id = %b AND object_type = %b AND object_id = ANY(%b::text[])
 ORDER BY id
 """
 
 _INSERT = """
 INSERT INTO events_seenchange
-    (instance_id, object_type, object_id, version, changed_at, content_hash, is_settled, event_type, event_id)
-SELECT %b, new.* FROM unnest(
+    (instance_id, found_by, object_type, object_id, version, changed_at, content_hash, is_settled, event_type, event_id)
+SELECT %b, %b, new.* FROM unnest(
     %b::text[], %b::text[], %b::text[], %b::timestamptz[], %b::bytea[], %b::bool[], %b::text[], %b::bigint[]
 ) AS new (object_type, object_id, version, changed_at, content_hash, is_settled, event_type, event_id)
 ON CONFLICT DO NOTHING
@@ -152,6 +202,21 @@ WHERE known.instance_id = %b AND known.object_type = %b
     AND known.object_id = read_again.object_id AND known.version = read_again.version
 """
 
+_CONFIRM = """
+UPDATE events_seenchange AS known
+SET found_by = 'both', content_hash = met.content_hash, is_settled = met.is_settled
+FROM unnest(%b::text[], %b::text[], %b::bytea[], %b::bool[]) AS met (object_id, version, content_hash, is_settled)
+WHERE known.instance_id = %b AND known.object_type = %b
+    AND known.object_id = met.object_id AND known.version = met.version AND known.found_by = 'webhook'
+"""
+
+_TOLD_TOO = """
+UPDATE events_seenchange AS known SET found_by = 'both'
+FROM unnest(%b::text[], %b::text[], %b::text[]) AS told (object_type, object_id, version)
+WHERE known.instance_id = %b AND known.object_type = told.object_type
+    AND known.object_id = told.object_id AND known.version = told.version AND known.found_by = 'poll'
+"""
+
 _TOUCH = """
 UPDATE events_seenchange SET seen_at = statement_timestamp()
 WHERE instance_id = %b AND object_type = %b AND changed_at IS NULL AND object_id = ANY(%b::text[])
@@ -160,7 +225,7 @@ WHERE instance_id = %b AND object_type = %b AND changed_at IS NULL AND object_id
 _TRIM = """
 WITH forgotten AS (
     DELETE FROM events_seenchange
-    WHERE instance_id = %b AND object_type = %b
+    WHERE instance_id = %b AND object_type = %b AND version <> 'deleted'
         AND (changed_at < %b OR (changed_at IS NULL AND seen_at < %b))
     RETURNING object_id
 )

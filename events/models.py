@@ -34,6 +34,8 @@ class Event(models.Model):
 class SeenChange(models.Model):
     """The ledger that makes a change count once. Trimmed behind the overlap of its poll cursor."""
 
+    POLL, WEBHOOK, BOTH = Event.POLL, Event.WEBHOOK, "both"
+
     # Without a constraint: checking each row costs a poll as much as writing it, and a row left behind does no harm.
     instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="+", db_constraint=False)
     object_type = models.CharField(max_length=64)
@@ -42,6 +44,8 @@ class SeenChange(models.Model):
     changed_at = models.DateTimeField(null=True)
     content_hash = models.BinaryField(max_length=16)
     is_settled = models.BooleanField(default=True)
+    found_by = models.CharField(max_length=7, db_default=POLL, choices=[(POLL, POLL), (WEBHOOK, WEBHOOK), (BOTH, BOTH)])
+    """While it is `webhook`, `content_hash` is over what the callback said: no poll has met the change yet."""
     event_type = models.CharField(max_length=7, blank=True)
     """Empty for what was only noted, at the baseline."""
     event_id = models.BigIntegerField(null=True)
@@ -121,3 +125,100 @@ class DeliveryAttempt(models.Model):
     error = models.TextField(blank=True)
     response_excerpt = models.TextField(blank=True)
     """The first bytes of the answer, as text."""
+
+
+class Inbox(models.Model):
+    """Where an instance's callbacks arrive: the address that is registered at the provider, and how it goes there.
+
+    An inbox outlives its instance, or the provider account it was registered with, until the registrations are taken
+    back: then `instance` is null and `parting_encrypted` holds what is needed for that, and nothing else does.
+    """
+
+    instance = models.OneToOneField(Instance, on_delete=models.SET_NULL, null=True, related_name="inbox")
+    element_key = models.CharField(max_length=64)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    token_encrypted = models.TextField(editable=False)
+    is_open = models.BooleanField(default=False)
+    """Whether callbacks become events. Closed, they are answered like any other and dropped."""
+    accepts_unsigned = models.BooleanField(default=False)
+    parting_encrypted = models.TextField(blank=True, editable=False)
+    """What to take the registrations back with (`encrypt_json`), once the instance is gone or elsewhere."""
+    parted_at = models.DateTimeField(null=True)
+
+    # The provider is made to agree with `wanted_version`; see `reconcile`.
+    wanted_version = models.IntegerField(default=0)
+    reconciled_version = models.IntegerField(default=0)
+    next_check_at = models.DateTimeField(db_default=Now())
+    leased_until = models.DateTimeField(null=True)
+    epoch = models.IntegerField(default=0)
+    failures = models.PositiveIntegerField(default=0)
+    """Consecutive ones."""
+    last_error = models.TextField(blank=True)
+    last_checked_at = models.DateTimeField(null=True)
+
+    refused_count = models.BigIntegerField(default=0)
+    last_refused_at = models.DateTimeField(null=True)
+    last_refused_reason = models.TextField(blank=True)
+    suspect_at = models.DateTimeField(null=True)
+    """Callbacks may have been lost up to this moment, and no poll has covered it yet."""
+    suspect_reason = models.TextField(blank=True)
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "inboxes"
+        indexes = [models.Index(fields=["next_check_at", "id"], name="inboxes_due")]
+
+
+class Registration(models.Model):
+    """One callback of ours at the provider: what it should tell us about, and what became of asking for it."""
+
+    MISSING, ACTIVE, REFUSED = "missing", "active", "refused"
+    STATES = (MISSING, ACTIVE, REFUSED)
+
+    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="registrations", db_index=False)
+    type = models.CharField(max_length=32)
+    level = models.CharField(max_length=32)
+    object_id = models.CharField(max_length=64)
+    state = models.CharField(max_length=7, choices=[(state, state) for state in STATES], default=MISSING)
+    provider_id = models.CharField(max_length=64, blank=True)
+    last_error = models.TextField(blank=True)
+    registered_at = models.DateTimeField(null=True)
+    checked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["inbox", "type", "level", "object_id"], name="one_registration_each")
+        ]
+
+
+class Callback(models.Model):
+    """What a provider posted to us, as it came, until it is standardized; parked with a reason if it cannot be.
+
+    What is done keeps no body: the event has it. The row stays for a week, so that a repeat is known by its id.
+    """
+
+    WAITING, PARKED, REFUSED, DONE = "waiting", "parked", "refused", "done"
+    STATES = (WAITING, PARKED, REFUSED, DONE)
+
+    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="callbacks", db_index=False)
+    state = models.CharField(max_length=7, choices=[(state, state) for state in STATES], default=WAITING)
+    reason = models.TextField(blank=True)
+    """Why it is parked or refused, or what it came to: `repeat`."""
+    method = models.CharField(max_length=7)
+    query = models.TextField(blank=True)
+    content_type = models.CharField(max_length=255, blank=True)
+    signature = models.TextField(blank=True)
+    body = models.BinaryField()
+    message_id = models.CharField(max_length=64, blank=True)
+    received_at = models.DateTimeField(db_default=Now())
+    attempts_made = models.PositiveSmallIntegerField(default=0)
+    next_attempt_at = models.DateTimeField(db_default=Now())
+    leased_until = models.DateTimeField(null=True)
+    epoch = models.IntegerField(default=0)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_attempt_at", "id"], condition=Q(state="waiting"), name="callbacks_due"),
+            models.Index(fields=["instance", "state", "-id"], name="callbacks_of_instance"),
+            models.Index(fields=["instance", "message_id"], condition=~Q(message_id=""), name="callbacks_by_message"),
+        ]

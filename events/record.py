@@ -42,7 +42,7 @@ def record(
     with plain_cursor() as cursor:
         event_ids, recorded_at = _reserve_event_ids(cursor, len(groups))
         owners = _owners(groups, event_ids)
-        new = ledger.enter(instance_id=instance.pk, changes=list(unique.values()), event_ids=owners)
+        new = ledger.enter(instance_id=instance.pk, changes=list(unique.values()), event_ids=owners, found_by=source)
         if not new:
             return []
         if len(new) < len(unique):

@@ -11,7 +11,7 @@ from typing import Any
 from connectors import configuration_entries as keys
 from connectors import poller
 from connectors.connection import Connection
-from connectors.element import POLLING, Element
+from connectors.element import WEBHOOK, Element
 from connectors.poller import ResourcePoller
 from instances.encryption import decrypt_json, encrypt_json
 from instances.errors import InvalidRequest
@@ -45,12 +45,15 @@ class Configuration:
         return _connection(self.element, self.entries, self.columns["filters_nulls"])
 
     def pollers(self) -> dict[str, ResourcePoller]:
-        """What is polled, by name; nothing for an instance that waits for webhooks. Raises InvalidRequest."""
-        if self.columns["event_method"] != POLLING:
-            return {}
+        """What is polled, by name. Raises InvalidRequest.
+
+        Where changes come by callbacks, it is what these may lose: resources of which every change is wanted.
+        """
         source: object = self.columns["poller_configuration"]
         if source is None:
-            source = self.entries.get(LEGACY_POLLER_URLS) or self.element.poller_configuration
+            source = self.entries.get(LEGACY_POLLER_URLS) or self._default_pollers()
+        if not source:
+            return {}
         try:
             pollers = poller.parse(source, element=self.element)
         except poller.InvalidPollerConfiguration as error:
@@ -59,6 +62,13 @@ class Configuration:
         if unknown := sorted(wanted - pollers.keys()):
             raise InvalidRequest(f"{POLLED_OBJECTS}: {unknown[0][:100]} is not polled; {', '.join(pollers)} are")
         return {name: one for name, one in pollers.items() if not wanted or name in wanted}
+
+    def _default_pollers(self) -> Mapping[str, Any]:
+        pollers, callbacks = self.element.poller_configuration, self.element.callbacks
+        if self.columns["event_method"] != WEBHOOK or callbacks is None:
+            return pollers
+        covered = callbacks.covered_resources(callbacks.wanted(self.columns["callback_types"]))
+        return {name: one for name, one in pollers.items() if name in covered}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,15 +146,17 @@ def columns_of(configuration: Configuration) -> dict[str, Any]:
 
 def shown(instance: Instance) -> list[ShownEntry]:
     """Every entry of the element, then the keys that only this instance has. Secrets are masked."""
-    return list(_shown(configuration_of(instance)))
+    return list(_shown(configuration_of(instance), subscription_id=instance.subscription_id))
 
 
-def _shown(configuration: Configuration) -> Iterator[ShownEntry]:
+def _shown(configuration: Configuration, *, subscription_id: str) -> Iterator[ShownEntry]:
     element, left = configuration.element, dict(configuration.entries)
     declared = keys.entries_of(element)
     for entry in declared:
         if (setting := _SETTING_OF.get(entry.key)) is not None:
             value = setting.show(configuration.columns[setting.column])
+        elif entry.key == keys.SUBSCRIPTION_ID:
+            value = subscription_id or None
         else:
             value = left.pop(entry.key, None)
             value = MASK if value and is_secret(element, entry.key) else value

@@ -17,6 +17,7 @@ from django.conf import settings
 
 from connectors import configuration_entries as keys
 from connectors import egress
+from connectors.callbacks import InvalidCallbackTypes
 from connectors.element import POLLING, WEBHOOK, Element
 from connectors.errors import DestinationRefused
 from instances.encryption import encrypt_json
@@ -145,6 +146,20 @@ def _poller_configuration(key: str, value: object, element: Element) -> object:
     return None if value is None or (isinstance(value, str) and not value.strip()) else value
 
 
+def _callback_types(key: str, value: object, element: Element) -> str:
+    if value is None or value == "":
+        return ""
+    if not isinstance(value, str):
+        raise InvalidRequest(f"{key}: send a text, such as ticket, company")
+    if element.callbacks is None:
+        raise InvalidRequest(f"{key}: {element.key} gets no callbacks from its provider")
+    try:
+        element.callbacks.wanted(value)
+    except InvalidCallbackTypes as error:
+        raise InvalidRequest(f"{key}: {error}") from error
+    return value.strip()
+
+
 def _raw(key: str, value: object, element: Element) -> str:
     if value is None or value == "":
         return Instance.OWN
@@ -177,5 +192,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(key=keys.VENDOR_TYPE, column="event_method", parse=_method, show=_show_text),
     Setting(key=keys.REFRESH_INTERVAL, column="poll_interval_minutes", parse=_interval, show=_show_interval),
     Setting(key=keys.POLLER_CONFIGURATION, column="poller_configuration", parse=_poller_configuration, show=text_of),
+    Setting(key=keys.CALLBACK_TYPES, column="callback_types", parse=_callback_types, show=_show_text),
+    Setting(
+        key=keys.UNSIGNED_CALLBACKS, column="accepts_unsigned_callbacks", parse=_boolean(False), show=_show_boolean
+    ),
     Setting(key=keys.NOTIFICATION_RAW, column="raw_in_notifications", parse=_raw, show=_show_text),
 )

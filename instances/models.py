@@ -100,6 +100,13 @@ class Instance(models.Model):
     poller_configuration = models.JSONField(null=True, blank=True)
     """`event.poller.configuration` as it was sent; null where the element's default holds."""
     raw_in_notifications = models.CharField(max_length=4, choices=[(OWN, OWN), (FULL, FULL)], default=OWN)
+    callback_types = models.TextField(blank=True)
+    """`event.callback.types` as it was sent; empty where the element's default holds."""
+    accepts_unsigned_callbacks = models.BooleanField(default=False)
+    subscription_id = models.TextField(blank=True, editable=False)
+    """The provider's ids of our registrations, comma-separated."""
+    registration_problem = models.TextField(blank=True, editable=False)
+    """Why not all callbacks are registered that should be; empty when they are."""
 
     is_disabled = models.BooleanField(default=False)
     is_valid = models.BooleanField(default=True)

@@ -8,8 +8,9 @@ a provider.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -105,7 +106,13 @@ def create(
     )
     with transaction.atomic():
         instance.save(force_insert=True)
-        _announce(instance, baseline=baseline if is_listening else None, starts_over=False)
+        _announce(
+            instance,
+            baseline=baseline if is_listening else None,
+            starts_over=False,
+            previous_configuration=instance.configuration_encrypted,
+        )
+    _refresh_registrations(instance)
     logger.info("instance created", extra={"instance": instance.pk, "element": element.key})
     return instance
 
@@ -162,6 +169,13 @@ def mark_needs_attention(instance_id: int, reason: str, *, seen: Instance | None
     return is_marked
 
 
+def note_registrations(instance_id: int, *, provider_ids: Sequence[str], problem: str) -> None:
+    """What the provider has of our callbacks, and what is missing (empty: nothing)."""
+    Instance.objects.filter(pk=instance_id).update(
+        subscription_id=",".join(provider_ids), registration_problem=problem[:1000]
+    )
+
+
 def _change(instance_id: int, request: _Request) -> Instance:
     asked: _Question | None = None
     answer: Baseline | None = None
@@ -169,25 +183,46 @@ def _change(instance_id: int, request: _Request) -> Instance:
         with transaction.atomic():
             instance = _locked(instance_id)
             plan = _plan(instance, request)
-            if plan.question is None or plan.question == asked:
-                return _carry_out(instance, plan, answer)
-        asked = plan.question
+            open_question = None if plan.question == asked else plan.question
+            if open_question is None:
+                _carry_out(instance, plan, answer)
+        if open_question is None:
+            _refresh_registrations(instance)
+            return instance
+        asked = open_question
         answer = _ask(asked)
     raise Conflict("Others kept changing this instance at the same moment; send the request again")
 
 
-def _carry_out(instance: Instance, plan: _Plan, answer: Baseline | None) -> Instance:
+def _carry_out(instance: Instance, plan: _Plan, answer: Baseline | None) -> None:
+    previous_configuration = instance.configuration_encrypted
     for column, value in plan.columns.items():
         setattr(instance, column, value)
     instance.save(update_fields=[*plan.columns, "updated_at"])
     if plan.is_announced:
-        _announce(instance, baseline=answer if plan.needs_baseline else None, starts_over=plan.starts_over)
+        _announce(
+            instance,
+            baseline=answer if plan.needs_baseline else None,
+            starts_over=plan.starts_over,
+            previous_configuration=previous_configuration,
+        )
     logger.info("instance changed", extra={"instance": instance.pk, "columns": sorted(plan.columns)})
-    return instance
 
 
-def _announce(instance: Instance, *, baseline: Baseline | None, starts_over: bool) -> None:
-    instance_configured.send(sender=Instance, instance=instance, baseline=baseline, starts_over=starts_over)
+def _announce(instance: Instance, *, baseline: Baseline | None, starts_over: bool, previous_configuration: str) -> None:
+    instance_configured.send(
+        sender=Instance,
+        instance=instance,
+        baseline=baseline,
+        starts_over=starts_over,
+        previous_configuration=previous_configuration,
+    )
+
+
+def _refresh_registrations(instance: Instance) -> None:
+    """Callbacks are registered right behind the commit; what came of it belongs into the answer."""
+    with contextlib.suppress(Instance.DoesNotExist):
+        instance.refresh_from_db(fields=["subscription_id", "registration_problem"])
 
 
 def _plan(instance: Instance, request: _Request) -> _Plan:

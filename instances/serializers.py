@@ -85,6 +85,8 @@ def instance_object(instance: Instance) -> dict[str, Any]:
     }
     if instance.callback_url:
         body["eventsNotificationCallbackUrl"] = configuration[CALLBACK_URL]
+    if instance.registration_problem:
+        body["registrationProblem"] = instance.registration_problem
     if not instance.is_valid:
         body["invalidReason"] = instance.invalid_reason
     return body

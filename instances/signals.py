@@ -9,7 +9,8 @@ from __future__ import annotations
 from django.dispatch import Signal
 
 # Arguments: instance (saved), baseline (instances.provisioning.Baseline | None: fixed when events begin or resources
-# are added), starts_over (bool: the provider account is another one, so watermarks of the old one mean nothing).
+# are added), starts_over (bool: the provider account is another one, so watermarks of the old one mean nothing),
+# previous_configuration (str: what `configuration_encrypted` was before; to take things back at the old account with).
 instance_configured = Signal()
 
 # Argument: instance, still in the database.

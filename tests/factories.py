@@ -11,6 +11,7 @@ from factory.declarations import LazyAttribute, LazyFunction, SelfAttribute, Seq
 from factory.django import DjangoModelFactory, Password
 
 from connectors import registry
+from events.models import Inbox
 from instances import configuration
 from instances.encryption import decrypt, encrypt, fingerprint, new_organization_secret, new_secret
 from instances.models import Instance, Organization, User
@@ -24,6 +25,17 @@ CONNECTWISE = {
     "private.key": "canary-private-key",
 }
 """A provider account of connectwisecrmrest where nobody answers."""
+
+
+CONNECTWISE_HD = {
+    "helpdesk.connectwise.server.url": "http://127.0.0.1:9",
+    "helpdesk.connectwise.company": "acme",
+    "helpdesk.connectwise.username": "canary-user-name",
+    "helpdesk.connectwise.password": "canary-password",
+}
+"""A provider account of connectwisehd where nobody answers."""
+
+ACCOUNTS = {"connectwisecrmrest": CONNECTWISE, "connectwisehd": CONNECTWISE_HD}
 
 
 class OrganizationFactory(DjangoModelFactory[Organization]):
@@ -60,7 +72,7 @@ def _column(name: str) -> Any:
 
 
 class InstanceFactory(DjangoModelFactory[Instance]):
-    """`sent` holds configuration keys as a client would send them; they are laid over CONNECTWISE."""
+    """`sent` holds configuration keys as a client would send them; they are laid over those of ACCOUNTS."""
 
     class Meta:
         model = Instance
@@ -70,7 +82,9 @@ class InstanceFactory(DjangoModelFactory[Instance]):
         token = LazyFunction(new_secret)
         columns = LazyAttribute(
             lambda made: configuration.columns_of(
-                configuration.merged(configuration.blank(registry.element(made.element_key)), CONNECTWISE | made.sent)
+                configuration.merged(
+                    configuration.blank(registry.element(made.element_key)), ACCOUNTS[made.element_key] | made.sent
+                )
             )
         )
 
@@ -91,7 +105,25 @@ class InstanceFactory(DjangoModelFactory[Instance]):
     poll_interval_minutes = _column("poll_interval_minutes")
     poller_configuration = _column("poller_configuration")
     raw_in_notifications = _column("raw_in_notifications")
+    callback_types = _column("callback_types")
+    accepts_unsigned_callbacks = _column("accepts_unsigned_callbacks")
 
 
-def token_of(instance: Instance) -> str:
+class InboxFactory(DjangoModelFactory[Inbox]):
+    """An open inbox of a connectwisehd instance."""
+
+    class Meta:
+        model = Inbox
+
+    class Params:
+        token = LazyFunction(new_secret)
+
+    instance = SubFactory(InstanceFactory, element_key="connectwisehd", sent={"event.notification.enabled": True})
+    element_key = LazyAttribute(lambda made: made.instance.element_key)
+    token_hash = LazyAttribute(lambda made: fingerprint(made.token))
+    token_encrypted = LazyAttribute(lambda made: encrypt(made.token))
+    is_open = True
+
+
+def token_of(instance: Instance | Inbox) -> str:
     return decrypt(instance.token_encrypted)

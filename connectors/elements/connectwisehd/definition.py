@@ -1,0 +1,79 @@
+"""ConnectWise PSA as a help desk: contacts, incidents, organizations and time entries, events by callbacks."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from connectors.element import POLLING, WEBHOOK, ConfigField, Element, Resource
+from connectors.elements.connectwisehd.client import Client
+
+_DATES = {
+    f"{which}Date{part}": value
+    for which in ("updated", "created")
+    for part, value in {"Field": "lastUpdated", "Format": "yyyy-MM-dd'T'HH:mm:ss'Z'", "Timezone": "GMT"}.items()
+}
+_POLLED = ("contacts", "organizations", "incidents", "time-entries")
+
+ELEMENT = Element(
+    key="connectwisehd",
+    id=142,
+    name="ConnectWise Help Desk",
+    description="Contacts, tickets, companies and time entries of ConnectWise PSA (Manage), with events by callbacks.",
+    hub="helpdesk",
+    fields=(
+        ConfigField(
+            key="helpdesk.connectwise.server.url",
+            label="Server URL",
+            description="The address of your ConnectWise, such as https://api-na.myconnectwise.net.",
+            type="TEXTFIELD_1000",
+            required=True,
+            identifies_account=True,
+            is_url=True,
+        ),
+        ConfigField(
+            key="helpdesk.connectwise.company",
+            label="Company",
+            description="The company id that you type when you sign in to ConnectWise.",
+            required=True,
+            identifies_account=True,
+        ),
+        ConfigField(
+            key="helpdesk.connectwise.username",
+            label="User Name",
+            description="The user name of an integrator login, or the public half of an API key pair.",
+            required=True,
+        ),
+        ConfigField(
+            key="helpdesk.connectwise.password",
+            label="Password",
+            description="The password of the integrator login, or the private half of the API key pair.",
+            type="PASSWORD",
+            required=True,
+            secret=True,
+        ),
+        ConfigField(
+            key="helpdesk.connectwise.wsdl.path",
+            label="WSDL Path",
+            description="Kept for clients that send it. ConnectWise has retired SOAP, so it changes nothing.",
+        ),
+    ),
+    resources=(
+        Resource(name="contacts", path="/company/contacts"),
+        Resource(name="incidents", path="/service/tickets"),
+        Resource(name="organizations", path="/company/companies"),
+        Resource(name="time-entries", path="/time/entries"),
+    ),
+    client=Client,
+    event_methods=(WEBHOOK, POLLING),
+    poller_configuration=MappingProxyType(
+        {
+            name: {
+                "url": f"/hubs/helpdesk/{name}?where=lastUpdated>='${{gmtDate:yyyy-MM-dd'T'HH:mm:ss'Z'}}'",
+                "idField": "id",
+                "datesConfiguration": _DATES,
+            }
+            for name in _POLLED
+        }
+    ),
+    logo="elements/provider_connectwise.png",
+)
