@@ -189,8 +189,12 @@ def is_secret(element: Element, key: str) -> bool:
 
 def connection_of(instance: Instance) -> Connection:
     """Ready to call. Raises KeyMissing where the keyring has lost the key."""
-    entries = decrypt_json(instance.configuration_encrypted) or {}
-    return _connection(instance.element, entries, instance.filters_nulls)
+    return connection_with(instance.element, instance.configuration_encrypted, filters_nulls=instance.filters_nulls)
+
+
+def connection_with(element: Element, configuration_encrypted: str, *, filters_nulls: bool = True) -> Connection:
+    """The same from what a row kept of an instance that is gone, or elsewhere by now. Raises KeyMissing."""
+    return _connection(element, decrypt_json(configuration_encrypted) or {}, filters_nulls)
 
 
 def _connection(element: Element, entries: Mapping[str, str | None], filters_nulls: bool) -> Connection:

@@ -54,6 +54,11 @@ def new_secret() -> str:
     return b64encode(secrets.token_bytes(32)).decode()
 
 
+def new_path_secret() -> str:
+    """32 random bytes as 43 characters that can stand in the path of a URL as they are."""
+    return secrets.token_urlsafe(32)
+
+
 def new_organization_secret() -> str:
     """32 lower-case hexadecimal digits, the form that clients know."""
     return secrets.token_hex(16)

@@ -13,7 +13,7 @@ from factory.django import DjangoModelFactory, Password
 from connectors import registry
 from events.models import Inbox
 from instances import configuration
-from instances.encryption import decrypt, encrypt, fingerprint, new_organization_secret, new_secret
+from instances.encryption import decrypt, encrypt, fingerprint, new_organization_secret, new_path_secret, new_secret
 from instances.models import Instance, Organization, User
 
 PASSWORD = "correct horse battery"
@@ -116,7 +116,7 @@ class InboxFactory(DjangoModelFactory[Inbox]):
         model = Inbox
 
     class Params:
-        token = LazyFunction(new_secret)
+        token = LazyFunction(new_path_secret)
 
     instance = SubFactory(InstanceFactory, element_key="connectwisehd", sent={"event.notification.enabled": True})
     element_key = LazyAttribute(lambda made: made.instance.element_key)

@@ -3,9 +3,11 @@
 `fetch` is for one request at a time (providers), `Sender` for many at once (callbacks).
 """
 
+from connectors.egress.deadlines import deadline
 from connectors.egress.destinations import check_url
 from connectors.egress.exchange import Answer, fetch
 from connectors.egress.outbound import OutboundRequest, Outcome
+from connectors.egress.reach import can_reach
 from connectors.egress.resolver import Resolver
 from connectors.egress.sender import Sender
 from connectors.egress.statuses import raise_for_status
@@ -16,7 +18,9 @@ __all__ = [
     "Outcome",
     "Resolver",
     "Sender",
+    "can_reach",
     "check_url",
+    "deadline",
     "fetch",
     "raise_for_status",
 ]

@@ -24,6 +24,7 @@ from django.conf import settings
 
 from connectors.egress import resolver as resolvers
 from connectors.egress.connections import Exchange, PinnedAdapter, exchanging
+from connectors.egress.deadlines import shortened
 from connectors.egress.destinations import Destination, allowed_networks, check_url, parse
 from connectors.egress.resolver import Resolver
 from connectors.errors import RequestRefused, TryLater, UnusableAnswer
@@ -75,11 +76,12 @@ def fetch(
 ) -> Answer:
     """Send one request and read the whole answer. Redirects are answers like any other.
 
-    `timeout` is in seconds for everything together, `max_bytes` counts the decompressed body. Raises
-    DestinationRefused, RequestRefused (a header that cannot be sent), TryLater (no answer) and UnusableAnswer (an
-    answer cut short, too long, too slow or in an encoding nobody asked for).
+    `timeout` is in seconds for everything together, less where a `deadline` is nearer; `max_bytes` counts the
+    decompressed body. Raises DestinationRefused, RequestRefused (a header that cannot be sent), TryLater (no answer)
+    and UnusableAnswer (an answer cut short, too long, too slow or in an encoding nobody asked for).
     """
     check_url(url)
+    timeout = shortened(timeout)
     destination = parse(url)
     request = _prepare(method, destination, headers, body)
     exchange = Exchange(

@@ -6,9 +6,11 @@ import html
 import json
 import re
 from datetime import timedelta
+from typing import Any
 
 from connectors.egress.exchange import Answer, http_date
 from connectors.errors import (
+    ConnectorError,
     CredentialsRefused,
     PermissionRefused,
     RateLimited,
@@ -24,6 +26,8 @@ LONGEST_MESSAGE = 500
 # Error bodies are short; of a longer one (a portal's page, say) the beginning is enough.
 READ_OF_JSON = 64 * 1024
 READ_OF_TEXT = 8 * 1024
+LONGEST_CODE = 100
+MOST_CODES = 20
 
 _INVISIBLE = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
@@ -34,40 +38,46 @@ def raise_for_status(answer: Answer) -> None:
     """Raise the ConnectorError that `answer` amounts to; return for 2xx.
 
     429 always says when to ask again; 5xx does where the provider said so. `provider_message` holds what the
-    provider gave as the reason, at most 500 characters.
+    provider gave as the reason, at most 500 characters; `codes` its words for it.
     """
-    status = answer.status
-    if 200 <= status < 300:
+    if 200 <= answer.status < 300:
         return
+    error = _error(answer)
+    error.codes = provider_codes(answer.body)
+    raise error
+
+
+def _error(answer: Answer) -> ConnectorError:
+    status = answer.status
     said = provider_message(answer.body)
     if status == 401:
-        raise CredentialsRefused("The provider refused the credentials (401)", provider_message=said, status=status)
+        return CredentialsRefused("The provider refused the credentials (401)", provider_message=said, status=status)
     if status == 403:
-        raise PermissionRefused(
+        return PermissionRefused(
             "The provider does not permit this with these credentials (403)", provider_message=said, status=status
         )
     if status == 404:
-        raise RecordNotFound(
+        return RecordNotFound(
             "The provider does not know this record or path (404)", provider_message=said, status=status
         )
     if status == 429:
-        raise RateLimited(
+        return RateLimited(
             "The provider received too many requests (429)",
             provider_message=said,
             status=status,
             retry_after=retry_after(answer) or RETRY_AFTER_DEFAULT,
         )
     if status >= 500:
-        raise TryLater(
+        return TryLater(
             f"The provider failed ({status})", provider_message=said, status=status, retry_after=retry_after(answer)
         )
     if 300 <= status < 400:
-        raise RequestRefused(
+        return RequestRefused(
             f"The provider redirects elsewhere ({status}), which is not followed: use the final address",
             provider_message=said,
             status=status,
         )
-    raise RequestRefused(f"The provider refused the request ({status})", provider_message=said, status=status)
+    return RequestRefused(f"The provider refused the request ({status})", provider_message=said, status=status)
 
 
 def retry_after(answer: Answer) -> timedelta | None:
@@ -92,16 +102,31 @@ def provider_message(body: bytes) -> str:
     return said if len(said) <= LONGEST_MESSAGE else f"{said[: LONGEST_MESSAGE - 1]}…"
 
 
-def _from_json(text: str) -> str:
-    """Empty if this is not the JSON of an error."""
+def provider_codes(body: bytes) -> tuple[str, ...]:
+    """`code` and `errors[].code` of an error body, outer one first; empty where there are none."""
+    document = _document(body[:READ_OF_JSON].decode("utf-8", errors="replace"))
+    codes = [document.get("code"), *(error.get("code") for error in _inner_errors(document))]
+    return tuple(code for code in codes if isinstance(code, str) and 0 < len(code) <= LONGEST_CODE)[:MOST_CODES]
+
+
+def _document(text: str) -> dict[str, Any]:
+    """Empty if this is no JSON object."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
-        return ""
-    if not isinstance(document, dict):
-        return ""
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _inner_errors(document: dict[str, Any]) -> list[dict[str, Any]]:
     errors = document.get("errors")
-    details = [error.get("message") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+    return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+
+
+def _from_json(text: str) -> str:
+    """Empty if this is not the JSON of an error."""
+    document = _document(text)
+    details = [error.get("message") for error in _inner_errors(document)]
     # Where there is no message, the code says at least something; 429 calls it `error`.
     sentences = [document.get("message"), *details]
     said = [sentence for sentence in sentences if isinstance(sentence, str) and sentence]
