@@ -78,10 +78,13 @@ class StandardizedCallback:
 class Callbacks(Protocol):
     """What an element that gets callbacks can do. Calls to the provider raise the errors of `connectors.errors`."""
 
-    signature_header: str
-    """Lower case."""
-    busy_status: int
-    """The status to answer with when we cannot take a callback: one that makes the provider try again."""
+    @property
+    def signature_header(self) -> str:
+        """Lower case."""
+
+    @property
+    def busy_status(self) -> int:
+        """The status to answer with when we cannot take a callback: one that makes the provider try again."""
 
     def wanted(self, text: str) -> tuple[WantedCallback, ...]:
         """`event.callback.types` understood; empty text is the element's default. Raises InvalidCallbackTypes."""

@@ -129,7 +129,7 @@ class ConnectWiseClient:
         parameters["orderBy"] = order_of(query.order_by) if query.order_by else "id asc"
         answer = self._list(resource, parameters)
         rows = len(self._decoded(answer, _list_of_objects, "a list of records"))
-        links = _relations(answer)
+        links = relations(answer)
         # Without a Link header, which servers leave out when all fits on one page, a full page may have a next one.
         has_next = rows > 0 and ("next" in links if links else rows >= size)
         return Page(
@@ -164,7 +164,7 @@ class ConnectWiseClient:
         if after and not (isinstance(first, int) and first > after):
             # Servers before 2018.5 pass over pageId and would answer the first page for ever.
             raise UnusableAnswer("ConnectWise did not continue behind the last id: it needs version 2018.5 or later")
-        if "Link" in answer.headers and "next" not in _relations(answer):
+        if "Link" in answer.headers and "next" not in relations(answer):
             return None
         # The link names this very id; without a header, an empty page will say that it was the last.
         if not isinstance(last, int) or last <= after:
@@ -193,6 +193,15 @@ class ConnectWiseClient:
         if len(self._address(path, parameters)) > LONGEST_URL:
             raise InvalidQuery("where is too long to be counted; ask without returnCount")
         return int(self._decoded(self._get(path, parameters), _count, "a count").count)
+
+    def request(
+        self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, document: object = None
+    ) -> Answer:
+        """One call to `path` behind `/apis/3.0`, with a document as JSON. Raises where the answer is no 2xx."""
+        if document is None:
+            return self._call(method, path, parameters or {}, {})
+        headers = {"Content-Type": "application/json"}
+        return self._call(method, path, parameters or {}, headers, msgspec.json.encode(document))
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:
         asked = translate(query.where, resource=resource)
@@ -241,6 +250,7 @@ class ConnectWiseClient:
             error.provider_message = self._without_secrets(error.provider_message)
             if (explained := self._explained(error, path)) is error:
                 raise
+            explained.codes = error.codes
             raise explained from error
         return answer
 
@@ -308,6 +318,6 @@ class ConnectWiseClient:
         return answer.date
 
 
-def _relations(answer: Answer) -> dict[str, str]:
+def relations(answer: Answer) -> dict[str, str]:
     """The Link header as relation -> URL. URLs hold commas, so the header is not split at them."""
     return {relation.lower(): url for url, relation in _links.findall(answer.headers.get("Link", ""))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import MappingProxyType
 
 from connectors.element import POLLING, WEBHOOK, ConfigField, Element, Resource
+from connectors.elements.connectwisehd.callbacks import CALLBACKS
 from connectors.elements.connectwisehd.client import Client
 
 _DATES = {
@@ -65,6 +66,7 @@ ELEMENT = Element(
     ),
     client=Client,
     event_methods=(WEBHOOK, POLLING),
+    callbacks=CALLBACKS,
     poller_configuration=MappingProxyType(
         {
             name: {
