@@ -62,7 +62,7 @@ class Drained:
 def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
     """Deliver everything that is due. Once `is_stopping` says so, end within STOP_SECONDS and give the rest back."""
     # Whatever is committed from here on rings again, so it needs not be seen by the claims below.
-    doorbell.answer()
+    doorbell.DELIVERIES.answer()
     with _borrowed_sender() as sender:
         drained = _Drain(sender, is_stopping).run()
     if drained.attempts or drained.not_sent:

@@ -62,7 +62,7 @@ def record(
             for event_id, group, body in zip(event_ids, groups, bodies, strict=True):
                 copy.write_row((event_id, instance.pk, source, len(group), body, recorded_at))
         if _add_deliveries(cursor, instance=instance, event_ids=event_ids):
-            transaction.on_commit(doorbell.ring, robust=True)
+            transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
     return event_ids
 
 

@@ -76,7 +76,7 @@ def redeliver(deliveries: QuerySet[Delivery], *, reactivate: QuerySet[Subscripti
                 subscription.save(update_fields=["state", "deactivated_reason", "updated_at"])
         count = deliveries.update(**_FRESH)
         if count:
-            transaction.on_commit(doorbell.ring, robust=True)
+            transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
     return count
 
 
@@ -89,7 +89,7 @@ def _begin_afresh(subscription: Subscription) -> None:
     if was_deactivated:
         restarts |= Q(state=Delivery.QUEUED)
     if subscription.deliveries.filter(restarts).update(**_FRESH):
-        transaction.on_commit(doorbell.ring, robust=True)
+        transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
 
 
 def _release_held_back(instance: Instance) -> None:
@@ -97,7 +97,7 @@ def _release_held_back(instance: Instance) -> None:
         event__instance=instance, state=Delivery.PENDING, next_attempt_at=HELD_BACK
     ).exclude(subscription__url="")
     if held_back.update(next_attempt_at=Now()):
-        transaction.on_commit(doorbell.ring, robust=True)
+        transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
 
 
 _FRESH: dict[str, Any] = {

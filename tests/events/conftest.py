@@ -64,7 +64,8 @@ def publish(instance: Instance, count: int = 1, *, first: int = 1) -> list[Event
 @pytest.fixture(autouse=True)
 def fresh_doorbell(settings):
     """Every test begins with a bell that nobody has rung."""
-    doorbell.answer()
+    doorbell.DELIVERIES.answer()
+    doorbell.CALLBACKS.answer()
     doorbell._silent_until = 0.0
 
 

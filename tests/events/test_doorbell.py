@@ -66,7 +66,7 @@ def test_without_redis_commits_succeed_quickly_and_say_so_once(instance, setting
 
     assert Event.objects.count() == 10
     assert time.monotonic() - began < 5
-    assert [record.message for record in caplog.records] == ["doorbell out of order, beat delivers"]
+    assert [record.message for record in caplog.records] == ["doorbell out of order, beat rings"]
 
 
 def test_without_redis_the_drain_delivers(instance, settings, sink):
