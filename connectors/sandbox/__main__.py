@@ -17,10 +17,13 @@ def main() -> None:
     parser.add_argument("--contacts", type=int, default=3_000, metavar="N")
     parser.add_argument("--companies", type=int, default=300, metavar="N")
     parser.add_argument("--tickets", type=int, default=2_000, metavar="N")
+    parser.add_argument("--time-entries", type=int, default=200, metavar="N")
     parser.add_argument("--seed", type=int, default=1, help="of the invented records")
     parser.add_argument("--company", default="acme", help="the company to sign in to (default: %(default)s)")
     parser.add_argument("--public-key", default="sandboxPublic", metavar="KEY")
     parser.add_argument("--private-key", default="sandboxPrivate", metavar="KEY")
+    parser.add_argument("--integrator-username", metavar="NAME", help="of an integrator login (default: none)")
+    parser.add_argument("--integrator-password", metavar="PASSWORD")
     parser.add_argument("--require-client-id", action="store_true", help="refuse requests without a clientId header")
     sandbox = Sandbox(**vars(parser.parse_args()))
 

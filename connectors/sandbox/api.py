@@ -13,9 +13,10 @@ from connectors.sandbox import refusals
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.collection import API_MEMBER, Collection
 from connectors.sandbox.listing import Listing, Parameters, count, fields_tree, listing, parameters_of, partial
-from connectors.sandbox.refusals import JSON, Refusal, encode
+from connectors.sandbox.refusals import JSON, TEXT, Refusal, encode
 from connectors.sandbox.schema import Record
 from connectors.sandbox.server import Answer, Request
+from connectors.sandbox.signing import KEY_PATH, KeyRing
 from connectors.sandbox.writing import Writer, json_body, json_object
 
 CODEBASES = ("v4_6_release", "v2025_1")
@@ -32,6 +33,14 @@ class Account:
     public_key: str
     private_key: str
     requires_client_id: bool
+    integrator: tuple[str, str] | None = None
+    """User name and password of the integrator login; None: there is none."""
+
+    def lets_in(self, pair: str, *, is_integrator: bool) -> bool:
+        """`pair` is what follows `company+`: only the whole text tells, since either half may hold a colon."""
+        if is_integrator:
+            return self.integrator is not None and pair == ":".join(self.integrator)
+        return pair == f"{self.public_key}:{self.private_key}"
 
 
 def endpoint_of(path: str) -> str:
@@ -44,15 +53,17 @@ class ConnectWise:
     """Answers every request but those to `/_sandbox/`."""
 
     def __init__(
-        self, account: Account, *, clock: SandboxClock, lock: threading.RLock, collections: Mapping[str, Collection]
+        self,
+        account: Account,
+        *,
+        clock: SandboxClock,
+        lock: threading.RLock,
+        collections: Mapping[str, Collection],
+        keys: KeyRing,
     ) -> None:
-        self._account, self._clock, self._lock = account, clock, lock
-        contacts, companies = collections["contacts"], collections["companies"]
+        self._account, self._clock, self._lock, self._keys = account, clock, lock, keys
         self._collections = {collection.schema.path: collection for collection in collections.values()}
-        self._writers = {
-            path: Writer(collection, contacts=contacts, companies=companies)
-            for path, collection in self._collections.items()
-        }
+        self._writers = {path: Writer(collection, others=collections) for path, collection in self._collections.items()}
         # Building a page of 1,000 contacts costs 10 ms and three megabytes: unchanged, it is sent again.
         self._recent: dict[tuple[object, ...], Listing] = {}
         self._endpoints: dict[str, Callable[[Request], Answer]] = {"/system/info": self._system_info}
@@ -78,6 +89,8 @@ class ConnectWise:
             raise refusals.url_too_long()
         if request.path.lower().startswith("/login/companyinfo/"):
             return self._company_info(request.path.rsplit("/", 1)[1])
+        if request.path == KEY_PATH:
+            return self._signing_key(request)
         match = _API_PATH.fullmatch(request.path)
         if match is None:
             raise refusals.no_page()
@@ -99,17 +112,17 @@ class ConnectWise:
         """The company inside the credentials routes first, then the keys count."""
         scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
         try:
-            user, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
+            company, _, pair = base64.b64decode(encoded.strip(), validate=True).decode().partition("+")
         except ValueError:
-            user = colon = password = ""
-        company, plus, public_key = user.partition("+")
-        if scheme.lower() != "basic" or not colon or not plus:
+            company = pair = ""
+        if scheme.lower() != "basic" or ":" in company or ":" not in pair:
             raise refusals.not_authenticated()
         if company.lower() != self._account.company.lower():
             raise refusals.cannot_route()
         if self._account.requires_client_id and not _is_guid(request.headers.get("clientid", "")):
             raise refusals.client_id_missing()
-        if (public_key, password) != (self._account.public_key, self._account.private_key):
+        is_integrator = request.headers.get("x-cw-usertype", "").strip().lower() == "integrator"
+        if not self._account.lets_in(pair, is_integrator=is_integrator):
             raise refusals.wrong_keys()
 
     def _company_info(self, company: str) -> Answer:
@@ -123,6 +136,15 @@ class ConnectWise:
             "IsCloud": True,
         }
         return _json(200, info if company.lower() == self._account.company.lower() else None)
+
+    def _signing_key(self, request: Request) -> Answer:
+        """Needs no credentials. JSON that is called text."""
+        _only(request, "GET")
+        parameters = parameters_of(request.query)
+        key = self._keys.find(company=parameters.get("companyname", ""), key_id=parameters.get("id", ""))
+        if key is None:
+            raise refusals.no_page()
+        return Answer(status=200, body=encode({"signing_key": key}), headers=(("Content-Type", TEXT),))
 
     def _system_info(self, request: Request) -> Answer:
         _only(request, "GET")
@@ -190,7 +212,7 @@ class ConnectWise:
             return _json(200, partial(row.record, tree))
         if request.method == "DELETE":
             self._refuse_if_used(collection, record_id)
-            collection.delete(record_id)
+            collection.delete(record_id, by=API_MEMBER)
             return Answer(status=204)
         writer = self._writers[collection.schema.path]
         if request.method == "PUT":

@@ -45,6 +45,25 @@ COUNTRIES: Mapping[int, Record] = {
     for number, name in enumerate(("United States", "United Kingdom", "Germany", "Australia", "South Africa"), start=1)
 }
 LOCATIONS: Mapping[int, Record] = {2: {"id": 2, "name": "Tampa"}, 3: {"id": 3, "name": "Berlin"}}
+WORK_TYPES: Mapping[int, Record] = {
+    number: {"id": number, "name": name} for number, name in enumerate(("Remote", "On-site", "Travel"), start=1)
+}
+CHARGE_TO_TYPES = ("ServiceTicket", "ProjectTicket", "ChargeCode", "Activity")
+BILLABLE_OPTIONS = ("Billable", "DoNotBill", "NoCharge", "NoDefault")
+TIME_STATUSES = (
+    "Open",
+    "Rejected",
+    "PendingApproval",
+    "ErrorsCorrected",
+    "PendingProjectApproval",
+    "ApprovedByTierOne",
+    "RejectBySecondTier",
+    "ApprovedByTierTwo",
+    "ReadyToBill",
+    "Billed",
+    "WrittenOff",
+    "BilledAgreement",
+)
 COMMUNICATION_TYPES: Mapping[int, tuple[str, str]] = {
     1: ("Email", "Email"),
     2: ("Direct", "Phone"),
@@ -65,6 +84,8 @@ TABLES: Mapping[tuple[str, str], tuple[str, Mapping[int, Record]]] = {
     ("Ticket", "owner"): ("Member", MEMBERS),
     ("Ticket", "country"): ("Country", COUNTRIES),
     ("Ticket", "location"): ("Location", LOCATIONS),
+    ("TimeEntry", "member"): ("Member", MEMBERS),
+    ("TimeEntry", "workType"): ("Work Type", WORK_TYPES),
 }
 """By kind and field: what messages call an entry, and the entries."""
 
@@ -78,6 +99,7 @@ _CUSTOM: Mapping[str, Sequence[tuple[int, str, str, str]]] = {
     ],
     "Company": [(31, "Contract number", "Text", "EntryField"), (32, "Renewal", "Date", "Date")],
     "Ticket": [(41, "Root cause", "Text", "List"), (42, "Asset tag", "Text", "EntryField")],
+    "TimeEntry": [(51, "Travel", "Checkbox", "EntryField")],
 }
 
 

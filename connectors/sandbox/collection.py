@@ -1,4 +1,4 @@
-"""Where the records lie: three collections that tests and people change while clients read."""
+"""Where the records lie: collections that tests and people change while clients read."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import copy
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from connectors.sandbox import clock as clocks
 from connectors.sandbox.clock import SandboxClock
@@ -68,6 +69,11 @@ class Collection:
         self.schema = schema
         self.version = 0
         """Grows with every visible change."""
+        self.on_change: Callable[[Literal["added", "updated", "deleted"], Record, str], None] | None = None
+        """Told, under the lock, of every visible change, `load` excepted: what was done, the record, and who did it.
+
+        The record must not be changed.
+        """
         self._clock, self._lock, self._invent = clock, lock, invent
         self._keeps_fractions = keeps_fractions
         self._rows: dict[int, Row] = {}
@@ -107,16 +113,19 @@ class Collection:
                 record[name] = copy.deepcopy(value)
         return self.save(record, by=MEMBER, at=at, is_hidden=is_hidden, completes_info="_info" not in fields)
 
-    def delete(self, record_id: int, /) -> None:
+    def delete(self, record_id: int, /, *, by: str = MEMBER) -> None:
         """Gone without a trace. Raises KeyError."""
         with self._lock:
-            self._take_out(record_id)
+            record = self._take_out(record_id)
             self._hidden.pop(record_id, None)
+            self._tell("deleted", record, by)
 
     def reveal(self, record_id: int, /) -> None:
         """Let a hidden change be seen. Raises KeyError."""
         with self._lock:
-            self._put(record_id, self._hidden.pop(record_id))
+            row = self._hidden.pop(record_id)
+            by = row.record.get("_info", {}).get("updatedBy", MEMBER)
+            self._show(record_id, row, by=by)
 
     def get(self, record_id: int, /) -> Record:
         """A copy. Raises KeyError."""
@@ -129,6 +138,10 @@ class Collection:
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def locked(self) -> AbstractContextManager[object]:
+        """Nothing changes meanwhile, in any collection."""
+        return self._lock
 
     # What the API does
 
@@ -149,12 +162,15 @@ class Collection:
             shown, moment = self._stamp(at)
             if completes_info:
                 record["_info"] = self._info(record, shown=shown, moment=moment, by=by)
+            if self.schema.entry_stamp == "record":
+                record.setdefault("enteredBy", by)
+                record.setdefault("dateEntered", clocks.stamp(moment))
             row = Row(record, moment)
             self._highest_id = max(self._highest_id, record_id)
             if is_hidden:
                 self._hidden[record_id] = row
             else:
-                self._put(record_id, row)
+                self._show(record_id, row, by=by)
             return copy.deepcopy(record)
 
     def load(self, records: Iterable[tuple[Record, datetime]]) -> None:
@@ -191,11 +207,20 @@ class Collection:
     def _info(self, record: Record, *, shown: str | None, moment: datetime, by: str) -> Record:
         info: Record = {} if shown is None else {"lastUpdated": shown}
         info["updatedBy"] = by
-        if self.schema.has_entry_stamp:
+        if self.schema.entry_stamp == "info":
             before = record.get("_info", {})
             info["dateEntered"] = before.get("dateEntered", clocks.stamp(moment))
             info["enteredBy"] = before.get("enteredBy", by)
         return {**info, **hrefs(self.schema, record["id"], stamp=clocks.stamp(moment))}
+
+    def _show(self, record_id: int, row: Row, *, by: str) -> None:
+        action: Literal["added", "updated"] = "updated" if record_id in self._rows else "added"
+        self._put(record_id, row)
+        self._tell(action, row.record, by)
+
+    def _tell(self, action: Literal["added", "updated", "deleted"], record: Record, by: str) -> None:
+        if self.on_change is not None:
+            self.on_change(action, record, by)
 
     def _put(self, record_id: int, row: Row) -> None:
         self.version += 1
@@ -205,11 +230,12 @@ class Collection:
         insort(self._ids, record_id)
         insort(self._by_moment, (row.moment, record_id))
 
-    def _take_out(self, record_id: int) -> None:
+    def _take_out(self, record_id: int) -> Record:
         self.version += 1
         row = self._rows.pop(record_id)
         del self._ids[bisect_left(self._ids, record_id)]
         del self._by_moment[bisect_left(self._by_moment, (row.moment, record_id))]
+        return row.record
 
 
 def hrefs(schema: Schema, record_id: int, *, stamp: str) -> Record:

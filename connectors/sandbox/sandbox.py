@@ -5,16 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from connectors.sandbox import registering
 from connectors.sandbox.api import Account, ConnectWise, endpoint_of
 from connectors.sandbox.behaviours import Behaviour, Behaviours
+from connectors.sandbox.callbacks import Callbacks
 from connectors.sandbox.clock import SandboxClock
 from connectors.sandbox.collection import Collection
 from connectors.sandbox.control import Control
 from connectors.sandbox.listing import parameters_of
-from connectors.sandbox.schema import COMPANY, CONTACT, TICKET
+from connectors.sandbox.schema import CALLBACK, COMPANY, CONTACT, TICKET, TIME_ENTRY
 from connectors.sandbox.seeding import Inventor
 from connectors.sandbox.server import Answer, LocalServer, Request
 
@@ -56,39 +59,80 @@ class Sandbox:
         contacts: int = 3_000,
         companies: int = 300,
         tickets: int = 2_000,
+        time_entries: int = 200,
         company: str = "acme",
         public_key: str = "sandboxPublic",
         private_key: str = "sandboxPrivate",
+        integrator_username: str | None = None,
+        integrator_password: str | None = None,
         require_client_id: bool = False,
         hidden_fractions: bool = False,
         seed: int = 1,
     ) -> None:
-        """Port 0 takes a free one. `hidden_fractions`: stored stamps have the milliseconds that none shows."""
+        """Port 0 takes a free one. `hidden_fractions`: stored stamps have the milliseconds that none shows.
+
+        Without both words of the integrator login there is none. Raises ValueError for one without the other.
+        """
+        if (integrator_username is None) != (integrator_password is None):
+            raise ValueError("integrator_username and integrator_password go together")
         self.company, self.public_key, self.private_key = company, public_key, private_key
+        self.integrator_username, self.integrator_password = integrator_username, integrator_password
         self.clock = SandboxClock()
         lock = threading.RLock()
         inventor = Inventor(seed)
-        self.companies, self.contacts, self.tickets = (
+        self.companies, self.contacts, self.tickets, self.time_entries = (
             Collection(
                 schema, clock=self.clock, lock=lock, invent=inventor.inventing(schema), keeps_fractions=hidden_fractions
             )
-            for schema in (COMPANY, CONTACT, TICKET)
+            for schema in (COMPANY, CONTACT, TICKET, TIME_ENTRY)
         )
-        for collection, count in ((self.companies, companies), (self.contacts, contacts), (self.tickets, tickets)):
+        for collection, count in (
+            (self.companies, companies),
+            (self.contacts, contacts),
+            (self.tickets, tickets),
+            (self.time_entries, time_entries),
+        ):
             collection.load(inventor.seeded(collection.schema, count))
-        self.collections = {"contacts": self.contacts, "companies": self.companies, "tickets": self.tickets}
+        self.registrations = Collection(CALLBACK, clock=self.clock, lock=lock, invent=registering.invented)
+        """What is registered for callbacks, at `/system/callbacks`."""
+        self.collections = {
+            "contacts": self.contacts,
+            "companies": self.companies,
+            "tickets": self.tickets,
+            "time_entries": self.time_entries,
+            "registrations": self.registrations,
+        }
         self.behaviours = Behaviours()
         self.requests: list[LoggedRequest] = []
         """Everything asked of the API, oldest first; `clear()` it at will."""
         self.on_request: Callable[[LoggedRequest], None] | None = None
         """Called before a request is answered: a test can change records between two pages."""
-        account = Account(
-            company=company, public_key=public_key, private_key=private_key, requires_client_id=require_client_id
-        )
-        self._api = ConnectWise(account, clock=self.clock, lock=lock, collections=self.collections)
-        self._control = Control(self)
         self._server = LocalServer(self._answer, port=port)
         self.url = self._server.url
+        self.callbacks = Callbacks(
+            url=self.url, company=company, seed=seed, clock=self.clock, registrations=self.registrations
+        )
+        """What is sent to those who registered, and how it goes wrong."""
+        for type_, collection in (
+            ("company", self.companies),
+            ("contact", self.contacts),
+            ("ticket", self.tickets),
+            ("time", self.time_entries),
+        ):
+            collection.on_change = partial(self.callbacks.announce, type_)
+        account = Account(
+            company=company,
+            public_key=public_key,
+            private_key=private_key,
+            requires_client_id=require_client_id,
+            integrator=(integrator_username, integrator_password)
+            if integrator_username is not None and integrator_password is not None
+            else None,
+        )
+        self._api = ConnectWise(
+            account, clock=self.clock, lock=lock, collections=self.collections, keys=self.callbacks.keys
+        )
+        self._control = Control(self)
         self.base_url = f"{self.url}/v4_6_release/apis/3.0"
 
     @classmethod
@@ -103,12 +147,14 @@ class Sandbox:
         self._server.start()
 
     def stop(self) -> None:
-        """Raises SandboxFailed when a request met an error that was not scripted."""
+        """Raises SandboxFailed when a request or a callback met an error that was not scripted."""
+        self._end()
+        if failures := self._server.failures + self.callbacks.sender.failures:
+            raise SandboxFailed(f"The sandbox could not answer or send: {failures[0]!r}") from failures[0]
+
+    def _end(self) -> None:
+        self.callbacks.sender.stop()
         self._server.stop()
-        if self._server.failures:
-            raise SandboxFailed(
-                f"The sandbox could not answer: {self._server.failures[0]!r}"
-            ) from self._server.failures[0]
 
     def __enter__(self) -> Self:
         return self
@@ -119,11 +165,12 @@ class Sandbox:
         if error is None:
             self.stop()
         else:  # what the test met matters more
-            self._server.stop()
+            self._end()
 
     def credentials(self) -> dict[str, str]:
         """What a client needs, as `/_sandbox/credentials` answers it."""
-        return {
+        integrator = {"integratorUsername": self.integrator_username, "integratorPassword": self.integrator_password}
+        return {name: value for name, value in integrator.items() if value is not None} | {
             "url": self.url,
             "baseUrl": self.base_url,
             "company": self.company,

@@ -42,15 +42,17 @@ class Schema:
     required: tuple[str, ...]
     hrefs: tuple[tuple[str, str], ...]
     """Links in `_info`: name and path behind `apis/3.0`, with `{id}`."""
-    has_entry_stamp: bool
-    """`_info.dateEntered` and `enteredBy`: tickets and companies have them, contacts do not."""
+    entry_stamp: Literal["none", "info", "record"]
+    """Where `dateEntered` and `enteredBy` are: contacts have none, time entries have them outside of `_info`."""
+    read_only: tuple[str, ...] = ()
+    """Beside `id` and `_info`."""
 
     def resolve(self, name: str) -> tuple[tuple[str, ...], Field]:
         """A name as queries write it, `company/identifier` in any case, as its path and its field.
 
         Raises UnknownField, and FieldInArray for what conditions cannot reach.
         """
-        if name.lower() in ("lastupdated", "dateentered"):
+        if name.lower() in ("lastupdated", "dateentered") and name.lower() not in self.fields:
             name = f"_info/{name}"
         first, *rest = name.lower().split("/")
         found = self.fields.get(first)
@@ -67,7 +69,10 @@ class Schema:
         return tuple(path), found
 
     def writable(self) -> Iterator[Field]:
-        return (one for one in self.fields.values() if one.name not in ("id", "_info"))
+        return (one for one in self.fields.values() if self.is_writable(one.name))
+
+    def is_writable(self, name: str) -> bool:
+        return name not in ("id", "_info", *self.read_only)
 
 
 def fields_of(
@@ -112,7 +117,7 @@ CONTACT = Schema(
     kind="Contact",
     path="/company/contacts",
     required=("firstName",),
-    has_entry_stamp=False,
+    entry_stamp="none",
     hrefs=(
         ("communications_href", "/company/contacts/{id}/communications"),
         ("notes_href", "/company/contacts/{id}/notes"),
@@ -151,7 +156,7 @@ COMPANY = Schema(
     kind="Company",
     path="/company/companies",
     required=("identifier", "name"),
-    has_entry_stamp=True,
+    entry_stamp="info",
     hrefs=(
         ("agreements_href", "/finance/agreements?conditions=company/id={id}"),
         ("contacts_href", "/company/contacts?conditions=company/id={id}"),
@@ -181,7 +186,7 @@ TICKET = Schema(
     kind="Ticket",
     path="/service/tickets",
     required=("summary", "company"),
-    has_entry_stamp=True,
+    entry_stamp="info",
     hrefs=(
         ("activities_href", "/sales/activities?conditions=ticket/id={id}"),
         ("notes_href", "/service/tickets/{id}/notes"),
@@ -206,5 +211,43 @@ TICKET = Schema(
             Field("_info", "reference", parts=_ENTERED),
             _CUSTOM_FIELDS,
         ),
+    ),
+)
+
+TIME_ENTRY = Schema(
+    kind="TimeEntry",
+    path="/time/entries",
+    required=("timeStart",),
+    entry_stamp="record",
+    read_only=("enteredBy", "dateEntered"),
+    hrefs=(),
+    fields=fields_of(
+        texts="chargeToType billableOption notes internalNotes emailCc:1000 enteredBy mobileGuid status",
+        numbers="id chargeToId locationId businessUnitId hoursDeduct actualHours hoursBilled hourlyRate",
+        booleans="addToDetailDescriptionFlag addToInternalAnalysisFlag addToResolutionFlag emailResourceFlag "
+        "emailContactFlag emailCcFlag",
+        datetimes="timeStart timeEnd dateEntered",
+        references="workType workRole agreement invoice timeSheet project phase",
+        others=(
+            *_named("company", "member"),
+            Field("ticket", "reference", parts=fields_of(texts="summary", numbers="id")),
+            Field("_info", "reference", parts=_SAVED),
+            _CUSTOM_FIELDS,
+        ),
+    ),
+)
+
+CALLBACK = Schema(
+    kind="CallbackEntry",
+    path="/system/callbacks",
+    required=("url", "objectId", "type", "level"),
+    entry_stamp="none",
+    read_only=("memberId", "payloadVersion", "connectWiseID"),
+    hrefs=(),
+    fields=fields_of(
+        texts="description:100 url type level payloadVersion connectWiseID",
+        numbers="id objectId memberId",
+        booleans="inactiveFlag isSoapCallbackFlag isSelfSuppressedFlag",
+        others=(Field("_info", "reference", parts=_SAVED),),
     ),
 )

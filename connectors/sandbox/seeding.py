@@ -13,7 +13,7 @@ from unicodedata import combining, normalize
 from connectors.sandbox import catalogue
 from connectors.sandbox.clock import stamp
 from connectors.sandbox.collection import HREF_BASE, hrefs
-from connectors.sandbox.schema import COMPANY, CONTACT, TICKET, Record, Schema
+from connectors.sandbox.schema import COMPANY, CONTACT, TICKET, TIME_ENTRY, Record, Schema
 
 T = TypeVar("T")
 
@@ -63,12 +63,14 @@ _PROBLEMS = (
 
 
 class Inventor:
-    """Makes up records. Companies first: contacts and tickets refer to them."""
+    """Makes up records. Companies first, time entries last: each kind refers to those before it."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
         self.companies: list[Record] = []
         """References to the companies there are, as contacts and tickets carry them."""
+        self.tickets: list[Record] = []
+        """The tickets there are, as time entries carry them: `company` and `ticket`."""
 
     def seeded(self, schema: Schema, count: int) -> Iterator[tuple[Record, datetime]]:
         """Whole records with the moments they were saved at, by ascending ids with gaps."""
@@ -80,16 +82,25 @@ class Inventor:
             moment = entered + timedelta(seconds=int(self._random.random() * 5_000_000))
             moment = min(moment, SEEDED_TO)
             info: Record = {"lastUpdated": stamp(moment), "updatedBy": self._pick(_MEMBERS)}
-            if schema.has_entry_stamp:
-                info |= {"dateEntered": stamp(entered), "enteredBy": self._pick(_MEMBERS)}
+            if schema.entry_stamp != "none":
+                entry = {"dateEntered": stamp(entered), "enteredBy": self._pick(_MEMBERS)}
+                (info if schema.entry_stamp == "info" else record).update(entry)
             record["_info"] = info | hrefs(schema, record["id"], stamp=info["lastUpdated"])
             yield record, moment
             if schema is COMPANY:
                 self.companies.append(company_reference(record))
+            elif schema is TICKET:
+                company = {"company": record["company"]} if "company" in record else {}
+                self.tickets.append({**company, "ticket": ticket_reference(record)})
 
     def inventing(self, schema: Schema) -> Callable[[int], Record]:
         """What makes up one record of this kind, without its `_info`, for an id."""
-        return {CONTACT.kind: self.contact, COMPANY.kind: self.company, TICKET.kind: self.ticket}[schema.kind]
+        return {
+            CONTACT.kind: self.contact,
+            COMPANY.kind: self.company,
+            TICKET.kind: self.ticket,
+            TIME_ENTRY.kind: self.time_entry,
+        }[schema.kind]
 
     def company(self, record_id: int) -> Record:
         city, state, country = self._pick(_CITIES)
@@ -200,6 +211,39 @@ class Inventor:
             record["resources"] = record["owner"]["identifier"]
         return record
 
+    def time_entry(self, record_id: int) -> Record:
+        begun = SEEDED_FROM + timedelta(days=record_id % 600, hours=record_id % 9)
+        hours = self._random.randrange(1, 17) / 4
+        record: Record = {
+            "id": record_id,
+            "chargeToType": "ChargeCode",
+            "member": _reference(self._pick(list(catalogue.MEMBERS.values())), "members"),
+            "locationId": 2,
+            "businessUnitId": 10,
+            "workType": _reference(self._pick(list(catalogue.WORK_TYPES.values())), "workTypes"),
+            "timeStart": stamp(begun),
+            "timeEnd": stamp(begun + timedelta(hours=hours)),
+            "hoursDeduct": 0.0,
+            "actualHours": hours,
+            "billableOption": self._pick(catalogue.BILLABLE_OPTIONS[:3]),
+            "notes": f"{self._pick(_PROBLEMS)}\nSolved on the {self._pick(('phone', 'spot', '2nd try'))}.",
+            "addToDetailDescriptionFlag": False,
+            "addToInternalAnalysisFlag": False,
+            "addToResolutionFlag": record_id % 4 == 0,
+            "emailResourceFlag": False,
+            "emailContactFlag": False,
+            "emailCcFlag": False,
+            "hoursBilled": hours,
+            "mobileGuid": self._guid(),
+            "hourlyRate": 120.0,
+            "status": self._pick(catalogue.TIME_STATUSES[:3]),
+            "customFields": catalogue.custom_fields("TimeEntry", {}),
+        }
+        if self.tickets and record_id % 8:  # the others are spent on nobody's ticket
+            charged = self._pick(self.tickets)
+            record |= {"chargeToType": "ServiceTicket", "chargeToId": charged["ticket"]["id"], **charged}
+        return record
+
     def _pick(self, choices: Sequence[T]) -> T:
         return choices[int(self._random.random() * len(choices))]
 
@@ -238,6 +282,14 @@ def company_reference(company: Record) -> Record:
         "identifier": company["identifier"],
         "name": company["name"],
         "_info": {"company_href": f"{HREF_BASE}/company/companies/{company['id']}"},
+    }
+
+
+def ticket_reference(ticket: Record) -> Record:
+    return {
+        "id": ticket["id"],
+        "summary": ticket.get("summary", ""),
+        "_info": {"ticket_href": f"{HREF_BASE}/service/tickets/{ticket['id']}"},
     }
 
 

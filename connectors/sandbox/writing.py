@@ -9,7 +9,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from connectors.sandbox import catalogue
+from connectors.sandbox import catalogue, registering
+from connectors.sandbox.charging import finish_time_entry
 from connectors.sandbox.clock import parse_stamp, stamp
 from connectors.sandbox.collection import Collection
 from connectors.sandbox.communications import finish_contact
@@ -51,6 +52,21 @@ _DEFAULTS: Mapping[str, Record] = {
         "hasChildTicket": False,
         "requestForChangeFlag": False,
     },
+    "TimeEntry": {
+        "member": catalogue.MEMBERS[104],
+        "locationId": 2,
+        "businessUnitId": 10,
+        "workType": catalogue.WORK_TYPES[1],
+        "hoursDeduct": 0.0,
+        "billableOption": "Billable",
+        "addToDetailDescriptionFlag": False,
+        "addToInternalAnalysisFlag": False,
+        "addToResolutionFlag": False,
+        "emailResourceFlag": False,
+        "emailContactFlag": False,
+        "emailCcFlag": False,
+        "status": "Open",
+    },
 }
 _TYPE_NAMES = {"text": "String", "number": "Number", "boolean": "Boolean", "datetime": "DateTime"}
 
@@ -58,22 +74,27 @@ _TYPE_NAMES = {"text": "String", "number": "Number", "boolean": "Boolean", "date
 class Writer:
     """Turns bodies into whole records of one collection. Every refusal is a 400 with its problems."""
 
-    def __init__(self, collection: Collection, *, contacts: Collection, companies: Collection) -> None:
+    def __init__(self, collection: Collection, *, others: Mapping[str, Collection]) -> None:
+        """`others`: the collections by the names that the sandbox's controls have for them."""
         self._collection = collection
         self._schema: Schema = collection.schema
-        self._contacts, self._companies = contacts, companies
+        self._contacts, self._companies, self._tickets = (others[name] for name in ("contacts", "companies", "tickets"))
 
     def new(self, body: Record, *, record_id: int) -> Record:
         """A whole record from what was sent and defaults, as POST makes it (and PUT, which keeps no old value)."""
-        record: Record = {"id": record_id, **copy.deepcopy(_DEFAULTS[self._schema.kind])}
-        record["mobileGuid"] = str(uuid.uuid4())
-        record["customFields"] = catalogue.custom_fields(self._schema.kind, {})
+        if self._schema.kind == "CallbackEntry":
+            record: Record = {"id": record_id, **registering.defaults()}
+        else:
+            record = {"id": record_id, **copy.deepcopy(_DEFAULTS[self._schema.kind])}
+            record["mobileGuid"] = str(uuid.uuid4())
+            record["customFields"] = catalogue.custom_fields(self._schema.kind, {})
         self._lay_over(record, body)
         return self._finished(record)
 
     def replaced(self, record: Record, body: Record) -> Record:
         """PUT: what was not sent is gone, except who entered the record and when."""
-        return {**self.new(body, record_id=record["id"]), "_info": record.get("_info", {})}
+        kept = {name: record[name] for name in ("_info", *self._schema.read_only) if name in record}
+        return {**self.new(body, record_id=record["id"]), **kept}
 
     def patched(self, record: Record, operations: Any) -> Record:
         """PATCH: an array of operations, also for a single one."""
@@ -91,7 +112,7 @@ class Writer:
             raise bad_request(f"The operation '{op}' is not one of add, replace and remove.")
         name, *rest = path.removeprefix("/").split("/")
         found = self._schema.fields.get(name.lower())
-        if found is None or found.name != name or name in ("id", "_info"):  # paths are case-sensitive
+        if found is None or found.name != name or not self._schema.is_writable(name):  # paths are case-sensitive
             raise self._invalid(
                 Problem(code="InvalidField", message=f"The path '{path}' is not valid.", **self._at(name))
             )
@@ -168,7 +189,7 @@ class Writer:
         problems = [
             Problem(code="MissingRequiredField", message=f"The {name} field is required.", **self._at(name))
             for name in self._schema.required
-            if not record.get(name)
+            if record.get(name) in (None, "", {})
         ]
         if problems:
             raise self._invalid(*problems)
@@ -176,9 +197,19 @@ class Writer:
             finish_contact(record, before or {})
         elif self._schema.kind == "Company":
             self._finish_company(record)
-        else:
+        elif self._schema.kind == "Ticket":
             self._finish_ticket(record)
+        elif self._schema.kind == "TimeEntry":
+            finish_time_entry(record, tickets=self._tickets)
+        else:
+            self._finish_registration(record)
         return record
+
+    def _finish_registration(self, record: Record) -> None:
+        registering.settle(record)
+        others = (row.record for row in self._collection.rows() if row.record["id"] != record["id"])
+        if problems := registering.problems_of(record, others=others):
+            raise self._invalid(*problems)
 
     def _finish_company(self, record: Record) -> None:
         for row in self._collection.rows():
@@ -199,7 +230,7 @@ class Writer:
 
     @property
     def _resource(self) -> str:
-        return self._schema.kind.lower()
+        return self._schema.kind[0].lower() + self._schema.kind[1:]
 
     def _at(self, name: str) -> dict[str, str]:
         return {"resource": self._resource, "field": name}
