@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from connectors.connection import Connection
     from connectors.records import Page, Query, Record
 
-FieldType = Literal["text", "number", "boolean", "datetime"]
+# `milliseconds`: a date that is a number in records, counted in milliseconds since 1970.
+FieldType = Literal["text", "number", "boolean", "datetime", "milliseconds"]
 # The names of reference types on the wire (configuration entries of the Cloud Elements catalogue).
 EntryType = Literal["TEXTFIELD_32", "TEXTFIELD_128", "TEXTFIELD_1000", "TEXTAREA", "BOOLEAN", "PASSWORD"]
 Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -55,7 +56,8 @@ class Resource:
     field_types: Mapping[str, FieldType] = field(default_factory=lambda: MappingProxyType({}))
     """Dotted hub names whose type is not `text`: a quoted literal in a `where` clause is coerced to it."""
     provider_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Dotted hub names that the provider spells otherwise: `companyName` -> `company.name`."""
+    """Every field by its dotted hub name, as queries of the provider call it: `companyName` -> `company.name`.
+    Empty where the hub's names are the provider's own."""
     child_fields: Mapping[str, tuple[str, str]] = field(default_factory=lambda: MappingProxyType({}))
     """Names that lie inside an array at the provider, as (condition template, array), e.g. `email`."""
 

@@ -3,41 +3,37 @@
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import msgspec
-from django.conf import settings
 
 from connectors.egress import Answer, fetch, raise_for_status
 from connectors.element import Resource
 from connectors.errors import (
     ConnectorError,
-    CredentialsRefused,
     DestinationRefused,
     InvalidQuery,
-    PermissionRefused,
     RecordNotFound,
     RequestRefused,
     UnusableAnswer,
 )
 from connectors.records import LARGEST_PAGE_SIZE, Page, Query, Record
 from connectors.vendors.connectwise_conditions import order_of, path_of, translate
+from connectors.vendors.connectwise_hosts import sibling_hosts
+from connectors.vendors.connectwise_login import API_PATH, EXAMPLE_URL, Login
+from connectors.vendors.connectwise_refusals import explained
 
-API_PATH = "/apis/3.0"
-EXAMPLE_URL = "https://api-na.myconnectwise.net/v4_6_release/apis/3.0"
-# Without a version the newest record model is served, and fields change their names between models.
-MODEL = "application/vnd.connectwise.com+json; version=2025.1"
+__all__ = ["API_PATH", "EXAMPLE_URL", "ConnectWiseClient", "Login", "sibling_hosts"]
+
 # ConnectWise asks for URLs under 2,000 characters; longer conditions travel in the body of a search.
 LONGEST_URL = 1800
 
 _links = re.compile(r'<([^>]*)>\s*;\s*rel="?([a-z]+)"?', re.IGNORECASE)
 _is_record_id = re.compile(r"[0-9]{1,18}").fullmatch
-_is_client_id = re.compile(r"[\x21-\x7e]+").fullmatch
 
 
 class _Identified(msgspec.Struct):
@@ -56,44 +52,19 @@ _count = msgspec.json.Decoder(_Count)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Login:
-    """One API member's way in. `*_key` are the configuration keys, to name in messages for people."""
+class Call:
+    """One request, without the way to send it: host and credentials come from the client."""
 
-    base_url: str
-    company: str
-    public_key: str
-    private_key: str = field(repr=False)
-    client_id: str = ""
-    base_url_key: str = "baseUrl"
-    credentials_keys: str = "company, public.key and private.key"
-    client_id_key: str = "connectwise.clientID"
+    method: str
+    path: str
+    """Behind `/apis/3.0`."""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = field(default=None, repr=False)
 
-    def api_url(self) -> str:
-        """The URL up to `/apis/3.0`, without a trailing slash. Raises RequestRefused with the way to write it."""
-        url = self.base_url.strip().rstrip("/")
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            parts = urlsplit("")
-        if not parts.hostname or parts.scheme.lower() not in ("http", "https"):
-            raise RequestRefused(f"{self.base_url_key} is no URL; a complete one reads {EXAMPLE_URL}")
-        if parts.query or parts.fragment:
-            raise RequestRefused(f"{self.base_url_key} must end with {API_PATH}, without ? and # behind it")
-        if parts.path.lower().count(API_PATH) != 1 or not parts.path.lower().endswith(API_PATH):
-            raise RequestRefused(
-                f"{self.base_url_key} must contain {API_PATH} once, at its end; a complete one reads {EXAMPLE_URL}"
-            )
-        return url
-
-    def headers(self) -> dict[str, str]:
-        """Raises RequestRefused for a client id that no header can carry."""
-        pair = f"{self.company.strip()}+{self.public_key.strip()}:{self.private_key.strip()}"
-        headers = {"Authorization": f"Basic {b64encode(pair.encode()).decode()}", "Accept": MODEL}
-        if client_id := self.client_id.strip() or settings.CONNECTWISE_CLIENT_ID.strip():
-            if not _is_client_id(client_id):
-                raise RequestRefused(f"{self.client_id_key} holds characters that no client id has")
-            headers["clientId"] = client_id
-        return headers
+    def target(self) -> str:
+        query = urlencode(self.parameters, quote_via=quote, safe="")
+        return f"{self.path}?{query}" if query else self.path
 
 
 class ConnectWiseClient:
@@ -109,15 +80,19 @@ class ConnectWiseClient:
         try:
             answer = self._get("/system/info", {})
         except RecordNotFound as error:
+            login = self._login
             raise RequestRefused(
-                f"ConnectWise has nothing at this address: check the host and the codebase in "
-                f"{self._login.base_url_key} (a complete one reads {EXAMPLE_URL}); on the cloud it may also mean "
-                f"that {self._login.credentials_keys} are wrong",
+                f"ConnectWise has nothing at this address: check {login.address_parts} in {login.base_url_key} "
+                f"(a complete one reads {login.example_url}); on the cloud it may also mean that "
+                f"{login.credentials_keys} are wrong",
                 provider_message=error.provider_message,
                 status=error.status,
             ) from error
-        self._decoded(answer, _object, "an object")
+        self._check_info(answer)
         return self._date(answer)
+
+    def _check_info(self, answer: Answer) -> None:
+        self._decoded(answer, _object, "an object")
 
     def find(self, resource: Resource, query: Query) -> Page:
         """One page. A stable query follows the ids and takes no `order_by`."""
@@ -126,7 +101,7 @@ class ConnectWiseClient:
         if query.is_stable:
             return self._find_behind_id(resource, query, parameters)
         parameters["page"] = str(query.page)
-        parameters["orderBy"] = order_of(query.order_by) if query.order_by else "id asc"
+        parameters["orderBy"] = order_of(query.order_by, resource=resource) if query.order_by else "id asc"
         answer = self._list(resource, parameters)
         rows = len(self._decoded(answer, _list_of_objects, "a list of records"))
         links = relations(answer)
@@ -207,10 +182,14 @@ class ConnectWiseClient:
         asked = translate(query.where, resource=resource)
         parameters = {"conditions": asked.conditions, "childConditions": asked.child_conditions}
         if query.fields:
-            # Pages that follow the ids need them, and so does whoever reads the records.
-            names = dict.fromkeys(("id", *query.fields)) if query.is_stable else query.fields
-            parameters["fields"] = ",".join(path_of(name) for name in names)
+            parameters["fields"] = ",".join(self._fields(resource, query))
         return {name: value for name, value in parameters.items() if value}
+
+    def _fields(self, resource: Resource, query: Query) -> Sequence[str]:
+        """What the provider has to give for the fields asked for."""
+        # Pages that follow the ids need them, and so does whoever reads the records.
+        names = dict.fromkeys(("id", *query.fields)) if query.is_stable else query.fields
+        return [path_of(name, resource=resource) for name in names]
 
     def _list(self, resource: Resource, parameters: dict[str, str], headers: Mapping[str, str] | None = None) -> Answer:
         if len(self._address(resource.path, parameters)) <= LONGEST_URL:
@@ -218,20 +197,14 @@ class ConnectWiseClient:
         body = {
             name: parameters.pop(name) for name in ("conditions", "childConditions", "orderBy") if name in parameters
         }
-        return self._call(
-            "POST",
-            f"{resource.path}/search",
-            parameters,
-            {**(headers or {}), "Content-Type": "application/json"},
-            msgspec.json.encode(body),
-        )
+        sent = {**(headers or {}), "Content-Type": "application/json"}
+        return self._call("POST", f"{resource.path}/search", parameters, sent, msgspec.json.encode(body))
 
     def _get(self, path: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
         return self._call("GET", path, parameters, headers or {})
 
     def _address(self, path: str, parameters: Mapping[str, str]) -> str:
-        query = urlencode(parameters, quote_via=quote, safe="")
-        return f"{self._url}{path}?{query}" if query else f"{self._url}{path}"
+        return self._url + Call(method="GET", path=path, parameters=parameters).target()
 
     def _call(
         self,
@@ -242,59 +215,27 @@ class ConnectWiseClient:
         body: bytes | None = None,
     ) -> Answer:
         try:
-            answer = fetch(method, self._address(path, parameters), headers={**self._headers, **headers}, body=body)
-            raise_for_status(answer)
+            return self._answer(Call(method=method, path=path, parameters=parameters, headers=headers, body=body))
         except DestinationRefused as error:
             raise DestinationRefused(f"{self._login.base_url_key}: {error}") from error
         except ConnectorError as error:
             error.provider_message = self._without_secrets(error.provider_message)
-            if (explained := self._explained(error, path)) is error:
+            better = explained(error, login=self._login, path=path, has_client_id="clientId" in self._headers)
+            if better is error:
                 raise
-            explained.codes = error.codes
-            raise explained from error
-        return answer
+            raise better from error
 
-    def _explained(self, error: ConnectorError, path: str) -> ConnectorError:
-        """The same error in words that name the field to look at."""
-        login, said = self._login, error.provider_message
-        match error:
-            case CredentialsRefused():
-                hint = (
-                    ""
-                    if "clientId" in self._headers
-                    else f"; {login.client_id_key} is not set, and the cloud asks for one"
-                )
-                return CredentialsRefused(
-                    f"ConnectWise refused the credentials: check {login.credentials_keys}{hint}",
-                    provider_message=said,
-                    status=error.status,
-                )
-            case PermissionRefused():
-                return PermissionRefused(
-                    f"ConnectWise refused access to {path}: the security role of the API member lacks the right",
-                    provider_message=said,
-                    status=error.status,
-                )
-            case RecordNotFound():
-                return RecordNotFound(f"ConnectWise has nothing at {path}", provider_message=said, status=error.status)
-            case RequestRefused() if "cannot route" in said.casefold():
-                # Plain text, status 400, for a wrong codebase as well as for a wrong company id.
-                return RequestRefused(
-                    f"ConnectWise knows no such company at this address: check {login.base_url_key} "
-                    f"(a complete one reads {EXAMPLE_URL}) and the company id",
-                    provider_message=said,
-                    status=error.status,
-                )
-            case RequestRefused() if error.status is not None and error.status < 400:
-                return RequestRefused(f"{login.base_url_key}: {error}", provider_message=said, status=error.status)
-            case RequestRefused() if "ssl is required" in said.casefold():
-                return RequestRefused(
-                    f"{login.base_url_key} names a host for people: hosts for programs begin with api-, "
-                    f"as in {EXAMPLE_URL}",
-                    provider_message=said,
-                    status=error.status,
-                )
-        return error
+    def _answer(self, call: Call) -> Answer:
+        """The answer to a call, by the way in that this client has. Raises where it is no 2xx."""
+        return self._send(call, url=self._url, headers={})
+
+    def _send(self, call: Call, *, url: str, headers: Mapping[str, str]) -> Answer:
+        """One request to `url`, which ends with `/apis/3.0`, with `headers` beside those of the login."""
+        answer = fetch(
+            call.method, url + call.target(), headers={**self._headers, **headers, **call.headers}, body=call.body
+        )
+        raise_for_status(answer)
+        return answer
 
     def _without_secrets(self, text: str) -> str:
         for secret in (self._login.private_key.strip(), self._headers["Authorization"].removeprefix("Basic ")):

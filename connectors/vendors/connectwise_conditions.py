@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from connectors.ceql import And, Comparison, DateTime, Expression, In, IsNull, Like, Or, Value, fields_of
@@ -28,6 +28,8 @@ _KEYWORDS = frozenset({"and", "or", "not", "in", "like", "contains", "null", "tr
 _BOOLEANS = {"true": True, "false": False}
 # Whatever the record type: the names of ConnectWise say so.
 _DATES_EVERYWHERE = frozenset({"lastupdated", "dateentered"})
+_NAMES_SHOWN = 12
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +47,43 @@ def translate(where: Expression | None, *, resource: Resource) -> Conditions:
     return _Translator(resource).conditions(where)
 
 
-def path_of(name: str) -> str:
-    """`company.id` as ConnectWise spells it, `company/id`. Raises InvalidQuery for what is no field name."""
+def path_of(name: str, *, resource: Resource) -> str:
+    """`company.id` as ConnectWise spells it, `company/id`. Raises InvalidQuery for what is no field name.
+
+    A resource with `provider_names` has these fields only; the names of others are ConnectWise's own.
+    """
     if not _is_name(name) or name.casefold() in _KEYWORDS:
         raise InvalidQuery(f"Error parsing query: {name[:60]!r} is no field name of ConnectWise")
+    if resource.provider_names:
+        name = _provider_name(name, resource=resource)
     return name.replace(".", "/")
 
 
-def order_of(order_by: str) -> str:
+def _provider_name(name: str, *, resource: Resource) -> str:
+    asked = name.casefold().replace("/", ".")
+    for known, provider_name in resource.provider_names.items():
+        if known.casefold() == asked:
+            return provider_name
+    if asked in (child.casefold() for child in resource.child_fields):
+        raise InvalidQuery(f"Error parsing query: {name} lies in a list at ConnectWise, which does not sort by it")
+    some = ", ".join(list(resource.provider_names)[:_NAMES_SHOWN])
+    raise InvalidQuery(f"Error parsing query: {resource.name} have no field {name[:60]!r}; they have {some} and others")
+
+
+def order_of(order_by: str, *, resource: Resource) -> str:
     """`name asc, id desc` in ConnectWise's spelling. Raises InvalidQuery."""
     parts = []
     for part in order_by.split(","):
         name, _, direction = part.strip().partition(" ")
         if (direction := direction.strip().lower() or "asc") not in ("asc", "desc"):
             raise InvalidQuery(f"orderBy: {part.strip()[:60]!r} should read 'name asc' or 'name desc'")
-        parts.append(f"{path_of(name)} {direction}")
+        parts.append(f"{path_of(name, resource=resource)} {direction}")
     return ", ".join(parts)
 
 
 class _Translator:
     def __init__(self, resource: Resource) -> None:
+        self._resource = resource
         self._types: Mapping[str, FieldType] = {
             name.casefold(): field_type for name, field_type in resource.field_types.items()
         }
@@ -95,7 +114,7 @@ class _Translator:
             return _joined([self._text(term) for term in node.terms], " and " if isinstance(node, And) else " or ")
         if self._is_child(node.field):
             return self._child_text(node)
-        path = path_of(node.field)
+        path = path_of(node.field, resource=self._resource)
         match node:
             case Comparison(field, operator, value):
                 return f"{path} {operator} {self._literal(field, value)}"
@@ -150,9 +169,13 @@ class _Translator:
                 return f"{Decimal(value.strip()):f}"
             case "boolean", str() if value.strip().lower() in _BOOLEANS:
                 return str(_BOOLEANS[value.strip().lower()])
-            case "datetime", DateTime(text):
+            case "milliseconds", int() | Decimal() if not isinstance(value, bool):
+                return _milliseconds_literal(field, Decimal(value))
+            case "milliseconds", str() if _is_number(value):
+                return _milliseconds_literal(field, Decimal(value.strip()))
+            case "datetime" | "milliseconds", DateTime(text):
                 return _date_literal(field, text)
-            case "datetime", str():
+            case "datetime" | "milliseconds", str():
                 return _date_literal(field, value)
         shown = value.text if isinstance(value, DateTime) else str(value)
         raise InvalidQuery(f"Error parsing query: {field} is a {self._type(field)}, and {shown[:60]!r} is none")
@@ -202,3 +225,13 @@ def _date_literal(field: str, text: str) -> str:
             f"Error parsing query: {field} is a date, written like '2024-05-01T12:00:00Z', and {text[:60]!r} is none"
         ) from None
     return f"[{moment.replace(tzinfo=None).isoformat()}Z]"
+
+
+def _milliseconds_literal(field: str, milliseconds: Decimal) -> str:
+    try:
+        moment = _EPOCH + timedelta(milliseconds=int(milliseconds))
+    except OverflowError:
+        raise InvalidQuery(
+            f"Error parsing query: {field} is a moment in milliseconds since 1970, and {milliseconds:f} is none"
+        ) from None
+    return _date_literal(field, moment.isoformat())

@@ -7,13 +7,32 @@ from types import MappingProxyType
 from connectors.element import POLLING, WEBHOOK, ConfigField, Element, Resource
 from connectors.elements.connectwisehd.callbacks import CALLBACKS
 from connectors.elements.connectwisehd.client import Client
+from connectors.elements.connectwisehd.records import TABLES
 
 _DATES = {
     f"{which}Date{part}": value
     for which in ("updated", "created")
     for part, value in {"Field": "lastUpdated", "Format": "yyyy-MM-dd'T'HH:mm:ss'Z'", "Timezone": "GMT"}.items()
 }
+_PATHS = {
+    "contacts": "/company/contacts",
+    "incidents": "/service/tickets",
+    "organizations": "/company/companies",
+    "time-entries": "/time/entries",
+}
 _POLLED = ("contacts", "organizations", "incidents", "time-entries")
+
+
+def _resource(name: str) -> Resource:
+    table = TABLES[name]
+    return Resource(
+        name=name,
+        path=_PATHS[name],
+        field_types=MappingProxyType(table.field_types()),
+        provider_names=MappingProxyType(table.provider_names()),
+        child_fields=MappingProxyType(table.child_fields()),
+    )
+
 
 ELEMENT = Element(
     key="connectwisehd",
@@ -25,7 +44,8 @@ ELEMENT = Element(
         ConfigField(
             key="helpdesk.connectwise.server.url",
             label="Server URL",
-            description="The address of your ConnectWise, such as https://api-na.myconnectwise.net.",
+            description="The address of your ConnectWise, such as https://api-na.myconnectwise.net. "
+            "What stands behind the host is passed over.",
             type="TEXTFIELD_1000",
             required=True,
             identifies_account=True,
@@ -57,13 +77,14 @@ ELEMENT = Element(
             label="WSDL Path",
             description="Kept for clients that send it. ConnectWise has retired SOAP, so it changes nothing.",
         ),
+        ConfigField(
+            key="connectwise.clientID",
+            label="ConnectWise Client ID",
+            description="The client id of your integration, from developer.connectwise.com. The cloud asks for one; "
+            "leave it empty where this platform brings its own.",
+        ),
     ),
-    resources=(
-        Resource(name="contacts", path="/company/contacts"),
-        Resource(name="incidents", path="/service/tickets"),
-        Resource(name="organizations", path="/company/companies"),
-        Resource(name="time-entries", path="/time/entries"),
-    ),
+    resources=tuple(map(_resource, _PATHS)),
     client=Client,
     event_methods=(WEBHOOK, POLLING),
     callbacks=CALLBACKS,

@@ -245,14 +245,14 @@ def test_quoted_literals_are_coerced_for_every_field_of_the_record(resource, sch
     [("id", "id asc"), ("name desc, id ASC", "name desc, id asc"), ("company.name  asc", "company/name asc")],
 )
 def test_order_is_spelled_with_slashes(order_by, expected):
-    assert order_of(order_by) == expected
+    assert order_of(order_by, resource=ELEMENT.resource("incidents")) == expected
 
 
 @pytest.mark.parametrize("order_by", ["id sideways", "id asc desc", "", "name,", "1", "id;drop"])
 def test_order_that_is_none_is_refused(order_by):
     with pytest.raises(InvalidQuery):
-        order_of(order_by)
+        order_of(order_by, resource=ELEMENT.resource("incidents"))
 
 
 def test_a_name_is_a_name():
-    assert path_of("_info.lastUpdated") == "_info/lastUpdated"
+    assert path_of("_info.lastUpdated", resource=ELEMENT.resource("contacts")) == "_info/lastUpdated"
