@@ -70,9 +70,12 @@ def enter(
     return _insert(instance_id, changes, event_ids, found_by=found_by)
 
 
-def note(*, instance_id: int, changes: Sequence[Change]) -> None:
-    """Enter changes that are older than the baseline: known from now on, and no event."""
-    _insert(instance_id, changes, None)
+def note(*, instance_id: int, changes: Sequence[Change], found_by: str = SeenChange.POLL) -> None:
+    """Enter what is no event: changes older than the baseline, and what a poll saw of a save that a callback told of.
+
+    Known from now on.
+    """
+    _insert(instance_id, changes, None, found_by=found_by)
 
 
 def point(*, instance_id: int, event_ids: Mapping[Identity, int]) -> None:
@@ -210,11 +213,15 @@ WHERE known.instance_id = %b AND known.object_type = %b
     AND known.object_id = met.object_id AND known.version = met.version AND known.found_by = 'webhook'
 """
 
+# It waits for nobody: a poll may be at these rows in another order. What is passed over so stays with the poll.
 _TOLD_TOO = """
-UPDATE events_seenchange AS known SET found_by = 'both'
-FROM unnest(%b::text[], %b::text[], %b::text[]) AS told (object_type, object_id, version)
-WHERE known.instance_id = %b AND known.object_type = told.object_type
-    AND known.object_id = told.object_id AND known.version = told.version AND known.found_by = 'poll'
+WITH found AS (
+    SELECT known.id FROM events_seenchange AS known
+    JOIN unnest(%b::text[], %b::text[], %b::text[]) AS told (object_type, object_id, version)
+        ON known.object_type = told.object_type AND known.object_id = told.object_id AND known.version = told.version
+    WHERE known.instance_id = %b AND known.found_by = 'poll' FOR NO KEY UPDATE OF known SKIP LOCKED
+)
+UPDATE events_seenchange AS known SET found_by = 'both' FROM found WHERE known.id = found.id
 """
 
 _TOUCH = """

@@ -5,77 +5,35 @@ For each page: `read_facts` (polling/facts.py), ask the ledger about the ids, `d
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final
 
-from connectors.change import CREATED, UPDATED, Change, EventType
-from connectors.dates import ISO, date_reader
-from connectors.poller import DateField, ResourcePoller
-from events.ledger import SeenVersion
+from connectors.change import CREATED, UPDATED, Change
+from events.ledger import Confirmation, SeenVersion
+from events.models import SeenChange
 from polling import content
+from polling.creation import created_at, event_type, is_creation_lost, is_creation_told
+from polling.decisions import (
+    BOGUS_AHEAD,
+    UNDER_WAY,
+    Confirmed,
+    Decision,
+    Glimpsed,
+    Ignored,
+    Noted,
+    PageDecisions,
+    Poll,
+)
 from polling.facts import RecordFacts
-from polling.window import Window
 
 SETTLING: Final = timedelta(seconds=2)
 """After a stamp's own second: for an answer that was on its way while the provider's clock moved on."""
-BOGUS_AHEAD: Final = timedelta(days=1)
-"""A stamp this far beyond the provider's clock is no time of saving; it will not be saved again under it."""
 UNSTAMPED: Final = "~"
 """What versions of records without a stamp begin with."""
-
-_read_entered = date_reader(ISO, "GMT")
-
-
-class Ignored(StrEnum):
-    """Why a record is no change."""
-
-    BEFORE_WINDOW = "before the window"
-    AFTER_START = "after the poll began"
-    REPEAT = "seen before"
-    SETTLED = "seen before, and no longer open to another save within its second"
-    NO_ID = "no id"
-
-
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A record from before the baseline: the ledger is to know it, nobody is told."""
-
-    change: Change
-
-
-Decision = Ignored | Noted | Change
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Poll:
-    """What holds for all records of one poll of one resource."""
-
-    poller: ResourcePoller
-    window: Window
-    started_at: datetime
-    """The provider's clock at the first page."""
-    filters_nulls: bool
-    overlap: timedelta = timedelta(minutes=2)
-    """How late a save may become visible."""
-
-
-@dataclass(slots=True, kw_only=True)
-class PageDecisions:
-    changes: list[Change] = field(default_factory=list)
-    noted: list[Change] = field(default_factory=list)
-    """For `ledger.note`; without their raw."""
-    unstamped: list[str] = field(default_factory=list)
-    """For `ledger.touch`: ids of records without a stamp that were met again."""
-    settled: list[tuple[str, str]] = field(default_factory=list)
-    """For `ledger.settle`: object id and version of saves that were read again after their second was over."""
-    ignored: Counter[Ignored] = field(default_factory=Counter)
-    unreadable_stamps: int = 0
-    greatest_stamp: datetime | None = None
-    """Of all records, ignored ones too; for the watermark."""
+CREATION: Final = "created"
+"""The version of a creation that was noticed by later saves only; it can be entered once for each object."""
 
 
 def decide_page(
@@ -104,6 +62,12 @@ def decide_page(
                 decided.settled.append((facts.object_id, latest.version))
         elif isinstance(decision, Noted):
             decided.noted.append(decision.change)
+        elif isinstance(decision, Glimpsed):
+            decided.glimpsed.append(decision.change)
+        elif isinstance(decision, Confirmed):
+            decided.confirmed += decision.confirmations
+            if decision.change is not None:
+                decided.changes.append(decision.change)
         else:
             decided.changes.append(decision)
     return decided
@@ -119,11 +83,17 @@ def decide(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion], c
     if stamped_at < window.since:
         return Ignored.BEFORE_WINDOW
     latest = _latest(versions, facts.stamp)
+    if latest is not None and latest.found_by == SeenChange.WEBHOOK:
+        return _decide_told(facts, poll=poll, versions=versions, clock=clock)
     if latest is not None and (latest.is_settled or not poll.poller.filter_by_updated_date):
         # The same stamp means the same save: fields that a provider computes may drift without one.
         return Ignored.REPEAT
+    if not poll.poller.filter_by_updated_date and is_creation_told(versions):
+        return Ignored.REPEAT
     if poll.poller.filter_by_current_date and stamped_at > poll.started_at:
         return Ignored.AFTER_START
+    if is_creation_lost(facts, poll=poll, versions=versions) and is_under_way(stamped_at, clock=clock, poll=poll):
+        return Ignored.UNDER_WAY
     is_settled = _is_settled(stamped_at, clock)
     # What may be read once more is compared by what it says: an order of keys must not look like a save.
     content_hash = content.content_hash(facts.raw) if is_settled else content.canonical_hash(facts.raw)
@@ -137,7 +107,7 @@ def decide(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion], c
         content_hash, version = canonical_hash, _new_version(f"{facts.stamp}#{canonical_hash.hex()[:16]}", versions)
     is_before = window.is_first and stamped_at < window.baseline_at
     change = Change(
-        event_type=UPDATED if is_before else _event_type(facts, poll=poll, is_known=bool(versions)),
+        event_type=UPDATED if is_before else event_type(facts, poll=poll, versions=versions),
         object_type=poll.poller.resource,
         object_id=facts.object_id,
         version=version,
@@ -149,12 +119,56 @@ def decide(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion], c
     return Noted(change) if is_before else change
 
 
+def _decide_told(
+    facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion], clock: datetime
+) -> Ignored | Glimpsed | Confirmed:
+    """A record that only callbacks told of under its stamp.
+
+    It stays theirs while more of them may come: once a poll has met a stamp, a callback about it is a repeat.
+    """
+    assert facts.stamped_at is not None
+    told = [seen for seen in versions if seen.found_by == SeenChange.WEBHOOK and _is_of(seen, facts.stamp)]
+    latest, is_settled = told[-1], _is_settled(facts.stamped_at, clock)
+    is_glimpse, is_waiting = not latest.event_type, is_under_way(facts.stamped_at, clock=clock, poll=poll)
+    if is_waiting and (is_settled or is_glimpse):
+        return Ignored.UNDER_WAY
+    # Compared by what it says while it may be read under this stamp again; of old ones the bytes will do.
+    compares = is_waiting or is_glimpse or not is_settled
+    content_hash = content.canonical_hash(facts.raw) if compares else content.content_hash(facts.raw)
+    saved_again = Change(
+        event_type=UPDATED,
+        object_type=poll.poller.resource,
+        object_id=facts.object_id,
+        version=_new_version(f"{facts.stamp}#{content_hash.hex()[:16]}", versions),
+        changed_at=facts.stamped_at,
+        raw=b"",
+        content_hash=content_hash,
+        is_settled=is_settled,
+    )
+    if is_waiting:
+        return Glimpsed(saved_again)
+    is_created = is_creation_lost(facts, poll=poll, versions=versions)
+    change: Change | None = None
+    if is_glimpse and latest.content_hash != content_hash:
+        kind = CREATED if is_created else UPDATED
+        change = replace(saved_again, event_type=kind, raw=_raw(facts, poll=poll))
+    elif is_created:
+        began_at = created_at(facts, poll.poller) or facts.stamped_at
+        raw = _raw(facts, poll=poll)
+        change = replace(saved_again, event_type=CREATED, version=CREATION, changed_at=began_at, raw=raw)
+    return Confirmed(
+        tuple(Confirmation(facts.object_id, seen.version, content_hash, is_settled) for seen in told), change
+    )
+
+
 def _decide_unstamped(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion]) -> Decision:
     """Only the content can tell whether it changed; whether it is new, nothing can."""
     content_hash = content.canonical_hash(facts.raw)
     latest = next((seen for seen in reversed(versions) if seen.version.startswith(UNSTAMPED)), None)
     if latest is not None and latest.content_hash == content_hash:
         return Ignored.REPEAT
+    if latest is not None and latest.found_by == SeenChange.WEBHOOK:
+        return Confirmed((Confirmation(facts.object_id, latest.version, content_hash, latest.is_settled),))
     version = _new_version(f"{UNSTAMPED}{content_hash.hex()}", versions)
     change = Change(
         event_type=UPDATED,
@@ -171,9 +185,13 @@ def _decide_unstamped(facts: RecordFacts, *, poll: Poll, versions: Sequence[Seen
 def _latest(versions: Sequence[SeenVersion], stamp: str) -> SeenVersion | None:
     """What was last seen under this stamp."""
     for seen in reversed(versions):
-        if seen.version == stamp or seen.version.startswith(f"{stamp}#"):
+        if _is_of(seen, stamp):
             return seen
     return None
+
+
+def _is_of(seen: SeenVersion, stamp: str) -> bool:
+    return seen.version == stamp or seen.version.startswith(f"{stamp}#")
 
 
 def _new_version(version: str, versions: Sequence[SeenVersion]) -> str:
@@ -182,41 +200,14 @@ def _new_version(version: str, versions: Sequence[SeenVersion]) -> str:
     return f"{version}.{len(versions)}" if is_taken else version
 
 
+def is_under_way(stamped_at: datetime, *, clock: datetime, poll: Poll) -> bool:
+    """Whether callbacks of a save may still come. Within the overlap, so that the next poll meets it again."""
+    return stamped_at - clock <= BOGUS_AHEAD and clock - stamped_at < min(UNDER_WAY, poll.overlap)
+
+
 def _is_settled(stamped_at: datetime, clock: datetime) -> bool:
     """Whether a record read now can no longer be saved again under its stamp, which has whole seconds."""
     return clock - stamped_at.replace(microsecond=0) > SETTLING or stamped_at - clock > BOGUS_AHEAD
-
-
-def _event_type(facts: RecordFacts, *, poll: Poll, is_known: bool) -> EventType:
-    """CREATED at most once for an object: what the ledger knows was there before.
-
-    Where the poller names two dates, they decide. Where both are the same field, they say nothing: then the date of
-    entry decides, and on records without one the id, because ids only grow.
-    """
-    poller, window = poll.poller, poll.window
-    if is_known:
-        return UPDATED
-    if poller.dates_tell_created:
-        updated_at, created_at = _moment(facts.updated, poller.updated), _moment(facts.created, poller.created)
-        is_created = (
-            updated_at is not None
-            and created_at is not None
-            and abs(updated_at - created_at) <= poller.created_check_tolerance
-        )
-    elif (entered_at := _read_entered(facts.entered)) is not None:
-        is_created = entered_at >= max(window.since, window.baseline_at)
-    else:
-        number = _number(facts.object_id)
-        is_created = number is not None and window.known_id is not None and number > window.known_id
-    return CREATED if is_created else UPDATED
-
-
-def _moment(value: object, date: DateField) -> datetime | None:
-    return date_reader(date.pattern, date.zone)(value)
-
-
-def _number(object_id: str) -> int | None:
-    return int(object_id) if object_id.isascii() and object_id.isdecimal() else None
 
 
 def _raw(facts: RecordFacts, *, poll: Poll) -> bytes:

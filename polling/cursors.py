@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from connectors import hub
-from connectors.element import POLLING
 from events.models import SeenChange
 from instances.configuration import pollers_of
 from instances.models import Instance
 from instances.provisioning import Baseline
-from polling.doorbell import ring_on_commit
+from polling import schedule
+from polling.doorbell import ring, ring_on_commit
 from polling.models import PollCursor
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ DISABLED = "The instance is disabled."
 def follow(*, instance: Instance, baseline: Baseline | None, starts_over: bool, **_signal: Any) -> None:
     """Receiver of `instance_configured`.
 
-    An instance with events has one cursor per polled resource. New resources, and names that stand for another
+    An instance with events has one cursor per polled resource, however its changes are told: where callbacks tell
+    of them, polls find what these lost. New resources, and names that stand for another
     resource than before, begin at `baseline`; with another provider account (`starts_over`) all of them do. The
     others go on where they were. Whatever held them up (failures, a stop) is forgotten and they are due at once. A
     poll in flight loses its claim: it was reading under the old configuration.
@@ -37,7 +39,7 @@ def follow(*, instance: Instance, baseline: Baseline | None, starts_over: bool, 
     """
     if starts_over:
         SeenChange.objects.filter(instance=instance).delete()  # the same ids mean other objects now
-    if not instance.is_events_enabled or instance.event_method != POLLING:
+    if not instance.is_events_enabled:
         PollCursor.objects.filter(instance=instance).delete()
         return
     resources = {name: hub.parse_path(poller.url)[0] for name, poller in pollers_of(instance).items()}
@@ -64,6 +66,19 @@ def follow(*, instance: Instance, baseline: Baseline | None, starts_over: bool, 
 def drop(*, instance: Instance, **_signal: Any) -> None:
     """Receiver of `instance_deleting`: nothing that is still being read will be recorded."""
     PollCursor.objects.filter(instance=instance).delete()
+
+
+def hasten(*, instance_ids: Collection[int], **_signal: Any) -> None:
+    """Receiver of `polls_wanted`: once that is committed, the polls of these instances are due.
+
+    Not in the sender's transaction: it may hold rows that whoever configures the instance takes after the cursors.
+    """
+
+    def make_due() -> None:
+        if schedule.hasten(instance_ids=instance_ids):
+            ring()
+
+    transaction.on_commit(make_due, robust=True)
 
 
 def _begin(instance: Instance, resources: Mapping[str, str], baseline: Baseline | None) -> None:

@@ -43,6 +43,8 @@ class PollCursor(models.Model):
     last_error = models.TextField(blank=True)
     last_polled_at = models.DateTimeField(null=True)
     """Our clock; to show, not to decide by."""
+    covered_at = models.DateTimeField(null=True)
+    """When the last poll that succeeded began, by the database's clock: what was saved before, it could meet."""
     last_change_count = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(db_default=Now())
 

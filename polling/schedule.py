@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +28,9 @@ LEASE = timedelta(seconds=settings.POLL_LEASE_SECONDS)
 # A provider that asks for more than this is asked again after it.
 LONGEST_PAUSE = timedelta(days=1)
 
+# How far apart the polls of so many instances begin that are wanted at once.
+_SPREADS = ((500, timedelta(seconds=30)), (20, timedelta(seconds=2)))
+
 CREDENTIALS_REFUSED = "The provider refused the credentials. Polling goes on once the configuration is changed."
 
 
@@ -41,6 +44,8 @@ class Claim:
 
     cursor_id: int
     epoch: int
+    began_at: datetime | None = field(default=None, compare=False)
+    """By the database's clock; None until the poll begins."""
 
 
 def claim(*, limit: int) -> list[Claim]:
@@ -53,9 +58,9 @@ def begin(claim: Claim) -> Claim:
 
     Raises LostLease, also when the cursor has been told to wait (by a 429 of its account) since it was claimed.
     """
-    for epoch, is_due in _rows(_BEGIN, {"cursor": claim.cursor_id, "epoch": claim.epoch, "lease": LEASE}):
+    for epoch, is_due, now in _rows(_BEGIN, {"cursor": claim.cursor_id, "epoch": claim.epoch, "lease": LEASE}):
         if is_due:
-            return Claim(claim.cursor_id, epoch)
+            return Claim(claim.cursor_id, epoch, began_at=now)
     raise LostLease(claim)
 
 
@@ -99,6 +104,7 @@ def succeeded(
         "watermark": watermark,
         "remembered_since": remembered_since,
         "known_id": known_id,
+        "began_at": claim.began_at,
         "changes": change_count,
     }
     if not _rows(_SUCCEEDED, parameters):
@@ -157,6 +163,12 @@ def poll_now(cursor_ids: Sequence[int]) -> int:
     return PollCursor.objects.filter(pk__in=cursor_ids, is_active=True).update(next_poll_at=Now())
 
 
+def hasten(*, instance_ids: Collection[int]) -> int:
+    """Make the cursors of these instances due: at once, or spread a little where they are many. Returns how many."""
+    spread = next((span for least, span in _SPREADS if len(instance_ids) > least), timedelta(0))
+    return len(_rows(_HASTEN, {"instances": list(instance_ids), "spread": spread}))
+
+
 def _count_failure(claim: Claim, *, interval: timedelta, error: str, not_before: timedelta | None = None) -> int | None:
     """Returns the consecutive failures so far; None when the claim is lost."""
     parameters = {
@@ -181,10 +193,10 @@ def _floor() -> timedelta:
     return timedelta(seconds=settings.POLL_INTERVAL_FLOOR)
 
 
-def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[int, ...]]:
+def _rows(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        rows: list[tuple[int, ...]] = cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
         return rows
 
 
@@ -205,7 +217,7 @@ _BEGIN = """
     SET epoch = epoch + 1,
         leased_until = CASE WHEN next_poll_at <= statement_timestamp() THEN statement_timestamp() + %(lease)s END
     WHERE id = %(cursor)s AND epoch = %(epoch)s AND is_active
-    RETURNING epoch, next_poll_at <= statement_timestamp()"""
+    RETURNING epoch, next_poll_at <= statement_timestamp(), statement_timestamp()"""
 
 _RENEW = """
     UPDATE polling_pollcursor SET leased_until = statement_timestamp() + %(lease)s
@@ -234,7 +246,7 @@ _SUCCEEDED = """
         is_baseline_read = TRUE,
         next_poll_at = greatest(next_poll_at, statement_timestamp() + greatest(%(interval)s, %(floor)s)),
         epoch = epoch + 1, leased_until = NULL, failures = 0, last_error = '',
-        last_polled_at = statement_timestamp(), last_change_count = %(changes)s
+        last_polled_at = statement_timestamp(), covered_at = %(began_at)s, last_change_count = %(changes)s
     WHERE id = %(cursor)s AND epoch = %(epoch)s AND is_active
     RETURNING id"""
 
@@ -266,5 +278,14 @@ _PAUSE_ACCOUNT = """
         SELECT cursor.id FROM polling_pollcursor cursor
         JOIN instances_instance instance ON instance.id = cursor.instance_id
         WHERE instance.provider_account = %(account)s ORDER BY cursor.id FOR UPDATE OF cursor
+    )
+    RETURNING id"""
+
+# In the same order.
+_HASTEN = """
+    UPDATE polling_pollcursor
+    SET next_poll_at = least(next_poll_at, statement_timestamp() + random() * %(spread)s)
+    WHERE id IN (
+        SELECT id FROM polling_pollcursor WHERE instance_id = ANY(%(instances)s) AND is_active ORDER BY id FOR UPDATE
     )
     RETURNING id"""

@@ -12,6 +12,9 @@ LEDGER_MARGIN = timedelta(hours=1)
 UNSTAMPED_MEMORY = timedelta(days=1)
 """How long the ledger remembers a record without a stamp after it was last met."""
 
+CALLBACK_MEMORY = timedelta(days=7)
+"""Where callbacks are heard the ledger remembers this much, so that late and repeated ones are known."""
+
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 
 
@@ -27,6 +30,8 @@ class Window:
     """The first poll notes what was stamped before the baseline, so that it is known and no event."""
     known_id: int | None
     """Ids up to here existed before; None where ids are no numbers."""
+    remembered_since: datetime | None = None
+    """The ledger knows every change stamped from here on; None before the first poll."""
 
 
 def window_of(
@@ -50,6 +55,7 @@ def window_of(
         baseline_at=baseline_at,
         is_first=not is_baseline_read,
         known_id=known_id,
+        remembered_since=remembered_since,
     )
 
 
@@ -65,9 +71,15 @@ def next_watermark(*, watermark: datetime, greatest_stamp: datetime | None, firs
     return max(watermark, min(greatest_stamp, first_page_at))
 
 
-def ledger_horizon(*, watermark: datetime, poller: ResourcePoller, overlap: timedelta) -> datetime:
-    """The ledger can forget what is stamped before this: no poll from `watermark` on will meet it again."""
-    return _earlier(watermark, overlap + poller.poll_delay + LEDGER_MARGIN)
+def ledger_horizon(
+    *, watermark: datetime, poller: ResourcePoller, overlap: timedelta, callbacks_until: datetime | None = None
+) -> datetime:
+    """The ledger can forget what is stamped before this: no poll from `watermark` on will meet it again.
+
+    `callbacks_until` is the provider's clock where callbacks are heard: these may come late, or once more.
+    """
+    horizon = _earlier(watermark, overlap + poller.poll_delay + LEDGER_MARGIN)
+    return horizon if callbacks_until is None else min(horizon, _earlier(callbacks_until, CALLBACK_MEMORY))
 
 
 def next_known_id(*, known_id: int | None, greatest_forgotten: int | None) -> int | None:

@@ -11,7 +11,8 @@ from events.models import Event
 from instances.models import Instance
 from polling import schedule
 from polling.models import PollCursor
-from polling.poll import PART_SIZE, poll_resource
+from polling.poll import poll_resource
+from polling.reading import PART_SIZE
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import pytest
 from connectors.change import CREATED, UPDATED, Change
 from connectors.poller import DateField, ResourcePoller
 from events.ledger import SeenVersion
-from polling.changes import Decision, Ignored, Noted, Poll, decide, decide_page
+from polling.changes import decide, decide_page
 from polling.content import canonical_hash, content_hash
+from polling.decisions import Decision, Ignored, Noted, Poll
 from polling.facts import RecordFacts, read_facts
 from polling.window import Window
 

@@ -15,7 +15,8 @@ from connectors.change import CREATED, UPDATED, Change
 from connectors.poller import DateField, ResourcePoller
 from events.ledger import SeenVersion
 from polling import window
-from polling.changes import Poll, decide_page
+from polling.changes import decide_page
+from polling.decisions import Poll
 from polling.facts import read_facts
 
 STAMP = DateField("_info.lastUpdated", "yyyy-MM-dd'T'HH:mm:ss'Z'")
