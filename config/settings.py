@@ -80,7 +80,9 @@ _embedded_database = {
     "HOST": str(environment.socket_directory()),
 }
 _database: dict[str, Any] = _embedded_database if environment.is_embedding_postgres() else env.db_url("DATABASE_URL")
-DATABASES = {"default": {**_database, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}}
+# A provider whose callback comes while the database is away wants an answer within seconds.
+_options = {"connect_timeout": 3, **_database.get("OPTIONS", {})}
+DATABASES = {"default": {**_database, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "OPTIONS": _options}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "instances.User"
@@ -105,7 +107,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
-CELERY_TASK_ROUTES = {"polling.tasks.*": {"queue": "polling"}, "events.tasks.*": {"queue": "delivery"}}
+CELERY_TASK_ROUTES = {
+    "polling.tasks.*": {"queue": "polling"},
+    "events.tasks.deliver": {"queue": "delivery"},
+    "events.tasks.*": {"queue": "callbacks"},
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -125,6 +131,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"queue": "delivery", "expires": 10},
     },
+    "standardize what waits": {
+        "task": "events.tasks.standardize",
+        "schedule": SWEEP_SECONDS,
+        "options": {"queue": "callbacks", "expires": 10},
+    },
+    "keep registrations": {
+        "task": "events.tasks.sweep_inboxes",
+        "schedule": 5.0,
+        "options": {"queue": "callbacks", "expires": 10},
+    },
+    "forget old callbacks": {
+        "task": "events.tasks.forget_old",
+        "schedule": 3600.0,
+        "options": {"queue": "callbacks", "expires": 3600},
+    },
 }
 
 # Polling
@@ -139,6 +160,13 @@ CONNECTWISE_CLIENT_ID = env.str("CONNECTWISE_CLIENT_ID", "")
 DELIVERY_CONCURRENCY = env.int("DELIVERY_CONCURRENCY", 200)
 DELIVERY_ATTEMPT_SECONDS = env.float("DELIVERY_ATTEMPT_SECONDS", 15.0)
 DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", 60.0)
+
+# Provider callbacks
+CALLBACK_CHECK_SECONDS = env.float("CALLBACK_CHECK_SECONDS", 900.0)
+CALLBACK_BODY_LIMIT = env.int("CALLBACK_BODY_LIMIT", 1024 * 1024)
+CALLBACKS_WAITING_LIMIT = env.int("CALLBACKS_WAITING_LIMIT", 10_000)
+# ConnectWise hangs up after 5 s, and does not come again then. Connecting may come on top.
+CALLBACK_STORE_SECONDS = env.float("CALLBACK_STORE_SECONDS", 3.0)
 
 # The egress door: everything private is refused unless it is listed here.
 EGRESS_ALLOW_NETWORKS = [ipaddress.ip_network(network) for network in env.list("EGRESS_ALLOW_NETWORKS", default=[])]

@@ -78,9 +78,9 @@ def python(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "config.processes", sys.executable, *arguments]
 
 
-def celery_worker(queue: str, *options: str) -> list[str]:
+def celery_worker(name: str, *options: str, queues: str) -> list[str]:
     return python(
-        *("-m", "celery", "-A", "config.celery", "worker", "-Q", queue, "-n", f"{queue}@%h"),
+        *("-m", "celery", "-A", "config.celery", "worker", "-Q", queues, "-n", f"{name}@%h"),
         *("--without-gossip", "--without-mingle", "--loglevel", "WARNING", *options),
     )
 
@@ -107,12 +107,15 @@ def programs() -> list[Program]:
         Program(
             name="polling",
             command=celery_worker(
-                "polling", "--pool", "threads", "--concurrency", environment.env.str("POLLING_THREADS", "8")
+                *("polling", "--pool", "threads", "--concurrency", environment.env.str("POLLING_THREADS", "8")),
+                queues="polling,callbacks",
             ),
         ),
         Program(
             name="delivery",
-            command=celery_worker("delivery", "--concurrency", environment.env.str("DELIVERY_PROCESSES", "1")),
+            command=celery_worker(
+                "delivery", "--concurrency", environment.env.str("DELIVERY_PROCESSES", "1"), queues="delivery"
+            ),
         ),
         Program(
             name="beat",

@@ -1,0 +1,69 @@
+"""One statement for who has to answer in time, also while the database does not."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.db.utils import InterfaceError, OperationalError
+
+CANCEL_SECONDS = 0.5
+"""What it may take, at most, to tell the server that nobody waits any more."""
+
+
+class TooSlow(OperationalError):
+    """The statement did not end in time. It may have been carried out, or may yet be."""
+
+
+def fetch_within(seconds: float, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """The rows of one statement that stands alone, committed. Raises Django's database errors, TooSlow among them.
+
+    Django would ask an idle connection for its health first, which costs every caller a round trip, and a server that
+    hangs does not even answer that. Here a connection that turns out to be broken is replaced, and the statement is
+    sent once more: choose one that may happen twice. After an error no connection is left behind, so that the next
+    caller of this thread begins with a new one. Connecting has its own time-out (`connect_timeout`).
+    """
+    deadline = time.monotonic() + seconds
+    was_connected = connection.connection is not None
+    try:
+        return _fetch(deadline, statement, values)
+    except (OperationalError, InterfaceError) as error:
+        is_dead = connection.connection is None or connection.connection.closed
+        _give_up()
+        if isinstance(error, TooSlow) or not (was_connected and is_dead) or time.monotonic() > deadline - seconds / 2:
+            raise
+    try:
+        return _fetch(deadline, statement, values)
+    except (OperationalError, InterfaceError):
+        _give_up()
+        raise
+
+
+def _fetch(deadline: float, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    connection.ensure_connection()
+    with connection.wrap_database_errors, _ImpatientCursor(connection.connection) as cursor:
+        cursor.execute_until(deadline, statement, values)
+        return cursor.fetchall()
+
+
+def _give_up() -> None:
+    if connection.connection is not None and not connection.connection.closed:
+        # Or statements that wait for a lock would pile up at the server, each on a connection of its own.
+        with contextlib.suppress(psycopg.Error):
+            connection.connection.cancel_safe(timeout=CANCEL_SECONDS)
+    connection.close()
+    # The new connection has nothing to do with it.
+    connection.errors_occurred = False
+
+
+class _ImpatientCursor(psycopg.Cursor[Any]):
+    def execute_until(self, deadline: float, statement: str, values: Mapping[str, Any]) -> None:
+        with self._conn.lock:
+            try:
+                self._conn.wait(self._execute_gen(statement, values), timeout=max(0.1, deadline - time.monotonic()))
+            except psycopg.errors._WaitTimeout as error:
+                raise TooSlow("the database did not answer in time") from error
