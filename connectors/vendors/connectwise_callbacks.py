@@ -211,31 +211,35 @@ def _companies(body: Body) -> Iterator[str]:
     if company := usable_text(body.company_id, longest=LONGEST_ID):
         yield company
     elif key := _key_destination(body):
-        yield from (name for name in signatures.companies_in(key.target.partition("?")[2]) if name.strip())
+        yield from [name for name in signatures.companies_in(key.target.partition("?")[2]) if name.strip()][:1]
 
 
 def _servers(body: Body) -> Iterator[str]:
     """URLs of servers that the body may be from, each as an instance may have been configured with it."""
-    key = _key_destination(body)
-    hosts = [_host(body.from_url)] + ([key.host] if key else [])
-    for host in dict.fromkeys(host for host in hosts if host):
-        for name in signatures.hosts_of(host):
-            yield f"https://{name}"
-            if key is not None:
-                yield f"{key.scheme}://{name}:{key.port}"
+    named = [_named(body.from_url), _key_destination(body)]
+    for one in (one for one in named if one is not None):
+        for host in sorted(signatures.hosts_of(one.host)):
+            for scheme in ("https", "http"):
+                yield f"{scheme}://{_bracketed(host)}"
+                yield f"{scheme}://{_bracketed(host)}:{one.port}"
 
 
-def _host(from_url: object) -> str:
+def _named(from_url: object) -> Destination | None:
     """FromUrl has no scheme."""
     text = usable_text(from_url, longest=1000)
-    try:
-        return parse(text if "://" in text else f"https://{text}").host if text else ""
-    except DestinationRefused:
-        return ""
+    return _destination(text if "://" in text else f"https://{text}")
 
 
 def _key_destination(body: Body) -> Destination | None:
+    return _destination(body.key_url.strip()) if isinstance(body.key_url, str) else None
+
+
+def _destination(url: str) -> Destination | None:
     try:
-        return parse(body.key_url.strip()) if isinstance(body.key_url, str) else None
+        return parse(url)
     except DestinationRefused:
         return None
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -15,26 +15,24 @@ from urllib.parse import parse_qsl
 
 from connectors.callbacks import CallbackRefused, InboundCallback
 from connectors.egress.destinations import Destination, parse
-from connectors.errors import DestinationRefused, UnusableAnswer
+from connectors.errors import DestinationRefused, RequestRefused, UnusableAnswer
 from connectors.vendors.connectwise_bodies import Body, shown
+from connectors.vendors.connectwise_hosts import CLOUD_DOMAINS, server_origin, sibling_hosts
 
 SIGNATURE_HEADER = "x-content-signature"
 LONGEST_KEY = 4096
 LONGEST_KEY_ANSWER = 64 * 1024
-API_PREFIX = "api-"
-# On these, `na` and `api-na` are one server. Elsewhere, whoever has a name need not have the one with api- before it.
-CLOUD_DOMAINS = (".myconnectwise.net", ".connectwisedev.com", ".localhost")
 KEY_PATH = ("system", "callbackkey")
 _COMPANY_PARAMETER = "companyname"
+_CLOUD = tuple(f".{domain}" for domain in CLOUD_DOMAINS)
 
 
 def own_server(url: str) -> Destination:
-    """The server that an instance is configured with, `https` where no scheme is given. Raises CallbackRefused."""
-    url = url.strip()
+    """The server that an instance is configured with, read as its client reads it. Raises CallbackRefused."""
     try:
-        return parse(url if "://" in url else f"https://{url}")
-    except DestinationRefused as refused:
-        raise CallbackRefused(f"the server of the instance cannot be understood: {shown(str(refused))}") from refused
+        return parse(server_origin(url, key="the server of the instance"))
+    except (DestinationRefused, RequestRefused) as refused:
+        raise CallbackRefused(f"the instance's own server is not known: {refused}") from refused
 
 
 def key_url(body: Body, *, server: Destination, company: str) -> str:
@@ -69,12 +67,12 @@ def _refuse_another_server(key: Destination, server: Destination) -> None:
         raise CallbackRefused(f"key_url names the port {key.port}, which is not the instance's own ({server.port})")
 
 
-def hosts_of(host: str) -> tuple[str, ...]:
-    """The host, and on the cloud its other name: the one with `api-`, or the one without."""
-    if not host.endswith(CLOUD_DOMAINS):
-        return (host,)
-    other = host.removeprefix(API_PREFIX) if host.startswith(API_PREFIX) else f"{API_PREFIX}{host}"
-    return (host, other)
+def hosts_of(host: str) -> frozenset[str]:
+    """The host and, on the cloud, its other name: `na` and `api-na` are one server there.
+
+    Elsewhere servers have no such second name, and whoever has a name need not have the one with `api-` before it.
+    """
+    return sibling_hosts(host) if host.endswith(_CLOUD) else frozenset({host})
 
 
 def _is_key_path(path: str) -> bool:
@@ -95,8 +93,12 @@ def _parameters(query: str) -> Sequence[tuple[str, str]]:
 
 
 def companies_in(query: str) -> list[str]:
-    """What the query gives as the company's name, under all names that a server might take for that parameter."""
-    return [value for name, value in _parameters(query) if name.strip().casefold().startswith(_COMPANY_PARAMETER)]
+    """What the query gives as the company's name. A name that only some servers take for it brings ""."""
+    return [
+        value if name.casefold() == _COMPANY_PARAMETER else ""
+        for name, value in _parameters(query)
+        if name.strip().casefold().startswith(_COMPANY_PARAMETER)
+    ]
 
 
 def _is_only_company(query: str, company: str) -> bool:
