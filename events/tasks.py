@@ -1,4 +1,4 @@
-"""Delivery as Celery sees it. The message carries nothing: it may be lost, doubled or late without harm."""
+"""Drains as Celery sees them. The message carries nothing: it may be lost, doubled or late without harm."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from celery import shared_task
 from celery.signals import worker_init, worker_shutting_down
 from django.db import close_old_connections
 
+from events import callback_upkeep, inboxes, reconciling
 from events import deliver as delivery
+from events import standardize as callbacks
 
 # One byte that the worker shares with its pool processes: Celery tells only the parent that it is to stop, and a drain
 # under steady load would never end by itself.
@@ -32,3 +34,32 @@ def deliver(**_from_newer_releases: Any) -> None:
     # A connection that broke (the database restarted) is replaced here: Celery keeps it for good otherwise.
     close_old_connections()
     delivery.drain(is_stopping=lambda: _stopping[0] != 0)
+
+
+@shared_task(ignore_result=True)
+def standardize(**_from_newer_releases: Any) -> None:
+    """Turn the callbacks that wait into events, until none is due."""
+    close_old_connections()
+    callbacks.drain(is_stopping=lambda: _stopping[0] != 0)
+
+
+@shared_task(ignore_result=True)
+def reconcile(*, inbox_id: int, **_from_newer_releases: Any) -> None:
+    """Go on where a request had no time left, unless somebody has gone on already."""
+    close_old_connections()
+    reconciling.go_on(inbox_id)
+
+
+@shared_task(ignore_result=True)
+def sweep_inboxes(**_from_newer_releases: Any) -> None:
+    """Make the providers agree with every inbox that is due."""
+    close_old_connections()
+    reconciling.sweep(is_stopping=lambda: _stopping[0] != 0)
+
+
+@shared_task(ignore_result=True)
+def forget_old(**_from_newer_releases: Any) -> None:
+    """Delete what nobody needs any more: once an hour is enough."""
+    close_old_connections()
+    inboxes.forget_parted()
+    callback_upkeep.forget_old()

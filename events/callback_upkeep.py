@@ -1,0 +1,111 @@
+"""What people and the hourly sweep do with callbacks: try parked ones again, and forget old ones."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from django.db import transaction
+
+from connectors.element import WEBHOOK
+from events import doorbell
+from events.plain_cursor import plain_cursor
+from instances.configuration import pollers_of
+from instances.encryption import KeyMissing
+from instances.errors import InvalidRequest
+from instances.models import Instance
+
+logger = logging.getLogger(__name__)
+
+KEPT = timedelta(days=7)
+"""Done and refused callbacks: so long a repeat is known by its message id."""
+SEEN_KEPT = timedelta(days=30)
+"""What the ledger knows of object types that only callbacks tell of."""
+STRAYS_KEPT = timedelta(minutes=10)
+"""Callbacks that came in while events were being switched off."""
+FORGOTTEN_AT_ONCE = 5_000
+
+
+def retry_parked(*, instance_ids: Collection[int] | None = None, callback_ids: Collection[int] | None = None) -> int:
+    """Have parked callbacks tried again, of these instances or these only. Returns how many.
+
+    Those of an instance that does not listen stay parked.
+    """
+    with transaction.atomic(), plain_cursor() as cursor:
+        cursor.execute(_RETRY, [_ids(instance_ids)] * 2 + [_ids(callback_ids)] * 2)
+        count = cursor.rowcount
+        if count:
+            transaction.on_commit(doorbell.CALLBACKS.ring, robust=True)
+    if count:
+        logger.info("parked callbacks tried again", extra={"callbacks": count})
+    return count
+
+
+def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
+    """Delete callbacks and ledger rows that nothing needs any more, in small transactions. Returns how many."""
+    forgotten = _in_batches(_FORGET_CALLBACKS, [KEPT, STRAYS_KEPT], at_once=at_once)
+    for instance in Instance.objects.filter(event_method=WEBHOOK).order_by("pk").iterator(chunk_size=200):
+        try:
+            covered = sorted(pollers_of(instance))
+        except (InvalidRequest, KeyMissing) as error:
+            # What its polls still need cannot be told.
+            logger.warning("ledger not trimmed", extra={"instance": instance.pk, "error": type(error).__name__})
+            continue
+        # What a poller covers is trimmed behind its watermark.
+        forgotten += _in_batches(_FORGET_SEEN, [instance.pk, covered, SEEN_KEPT], at_once=at_once)
+    if forgotten:
+        logger.info("old callbacks forgotten", extra={"rows": forgotten})
+    return forgotten
+
+
+def _in_batches(statement: str, parameters: list[object], *, at_once: int) -> int:
+    count = 0
+    while True:
+        with transaction.atomic(), plain_cursor() as cursor:
+            cursor.execute(statement, [*parameters, at_once])
+            deleted = cursor.rowcount
+        count += deleted
+        if deleted < at_once:
+            return count
+
+
+def _ids(ids: Collection[int] | None) -> list[int] | None:
+    return None if ids is None else list(ids)
+
+
+_RETRY = """
+WITH parked AS (
+    SELECT callback.id FROM events_callback AS callback
+    JOIN events_inbox AS inbox ON inbox.instance_id = callback.instance_id AND inbox.is_open
+    WHERE callback.state = 'parked'
+        AND (%b::bigint[] IS NULL OR callback.instance_id = ANY(%b::bigint[]))
+        AND (%b::bigint[] IS NULL OR callback.id = ANY(%b::bigint[]))
+    ORDER BY callback.id FOR UPDATE OF callback
+)
+UPDATE events_callback AS callback
+SET state = 'waiting', reason = '', attempts_made = 0, next_attempt_at = statement_timestamp(), leased_until = NULL
+FROM parked WHERE callback.id = parked.id
+"""
+
+_FORGET_CALLBACKS = """
+DELETE FROM events_callback WHERE id IN (
+    SELECT callback.id FROM events_callback AS callback
+    WHERE (callback.state IN ('done', 'refused') AND callback.received_at < statement_timestamp() - %b)
+        OR (callback.state = 'waiting' AND callback.received_at < statement_timestamp() - %b AND EXISTS (
+            SELECT FROM instances_instance AS instance
+            WHERE instance.id = callback.instance_id
+                AND (NOT instance.is_events_enabled OR instance.event_method <> 'webhook')
+        ))
+    LIMIT %b FOR UPDATE OF callback SKIP LOCKED
+)
+"""
+
+_FORGET_SEEN = """
+DELETE FROM events_seenchange WHERE id IN (
+    SELECT id FROM events_seenchange
+    WHERE instance_id = %b AND object_type <> ALL(%b::text[]) AND seen_at < statement_timestamp() - %b
+        AND version <> 'deleted'
+    LIMIT %b FOR UPDATE SKIP LOCKED
+)
+"""

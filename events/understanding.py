@@ -1,0 +1,218 @@
+"""What one callback says: verified, standardized, and with the stamps of its records. Asks the provider if need be."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from connectors import egress, hub
+from connectors.callbacks import CallbackRefused, Callbacks, CannotStandardize
+from connectors.change import DELETED, DELETED_VERSION, Change
+from connectors.connection import Connection
+from connectors.errors import ConnectorError, RecordNotFound, TryLater
+from connectors.records import Record
+from events.callback_claims import Claim, Ended
+from events.models import Callback
+from events.verification import Keys, KeyUnavailable, verify
+from instances.configuration import connection_of
+from instances.models import Instance
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 20
+KEY_UNKNOWN_ATTEMPTS = 3
+"""So often a key is asked for that the provider says it has not."""
+FAULT_ATTEMPTS = 3
+FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)
+READ_SECONDS = 30.0
+"""For one record, all its requests together."""
+UNSTAMPED = "~"
+"""What versions of changes without a stamp begin with."""
+OWN_FAULT = "A fault of ours; the log has it."
+NO_CALLBACKS = "this element understands no callbacks"
+# What the ledger has room for; a version may get `#` and 16 digits more.
+LONGEST_TYPE, LONGEST_ID, LONGEST_VERSION = 64, 255, 96 - 17
+LONGEST_MESSAGE_ID = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Understood:
+    """A callback whose changes can be recorded."""
+
+    claim: Claim
+    message_id: str
+    changes: tuple[Change, ...]
+    """Each with a version."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotUnderstood:
+    """A callback that waits, or is refused or parked."""
+
+    ended: Ended
+    is_lost: bool = False
+    """It may have been genuine, and its key could not be fetched for good."""
+
+    @property
+    def claim(self) -> Claim:
+        return self.ended.claim
+
+
+class Understanding:
+    """For the callbacks of one instance at one moment: each record is read once, and no provider asked in vain twice.
+
+    No transaction may be open.
+    """
+
+    def __init__(self, instance: Instance, *, keys: Keys) -> None:
+        self._instance = instance
+        self._keys = keys
+        self._connection: Connection | None = None
+        self._records: dict[tuple[str, str], Record | None] = {}
+        self._trouble: TryLater | None = None
+
+    def of(self, claim: Claim) -> Understood | NotUnderstood:
+        try:
+            return self._understood(claim)
+        except CallbackRefused as error:
+            return NotUnderstood(_ended(claim, Callback.REFUSED, str(error)))
+        except KeyUnavailable as error:
+            return _without_key(claim, error)
+        except CannotStandardize as error:
+            return NotUnderstood(_ended(claim, Callback.PARKED, str(error)))
+        except ConnectorError as error:
+            return NotUnderstood(_tried(claim, error))
+        except Exception:
+            logger.exception(
+                "callback failed by a fault of ours",
+                extra={"callback": claim.callback_id, "instance": self._instance.pk},
+            )
+            return fault(claim)
+
+    def _understood(self, claim: Claim) -> Understood:
+        callbacks = self._instance.element.callbacks
+        if callbacks is None:
+            raise CannotStandardize(NO_CALLBACKS)
+        connection = self._connection = self._connection or connection_of(self._instance)
+        is_signed = verify(
+            claim.inbound,
+            callbacks=callbacks,
+            connection=connection,
+            account=self._instance.provider_account,
+            accepts_unsigned=claim.accepts_unsigned,
+            received_at=claim.received_at,
+            keys=self._keys,
+        )
+        said = callbacks.standardize(claim.inbound)
+        message_id = _kept_message_id(said.message_id)
+        unstamped = UNSTAMPED + (message_id or hashlib.blake2b(claim.inbound.body, digest_size=16).hexdigest())
+        changes = tuple(
+            change
+            if change.version
+            else self._stamped(change, callbacks=callbacks, connection=connection, is_signed=is_signed)
+            or replace(change, version=unstamped)
+            for change in said.changes
+        )
+        for change in changes:
+            _check_fits(change)
+        return Understood(claim=claim, message_id=message_id, changes=changes)
+
+    def _stamped(
+        self, change: Change, *, callbacks: Callbacks, connection: Connection, is_signed: bool
+    ) -> Change | None:
+        """The change with what its record says now; None where nothing can say when it was."""
+        if all(resource.name != change.object_type for resource in connection.element.resources):
+            return None
+        record = self._read(connection, change.object_type, change.object_id)
+        if record is None:
+            if not is_signed:
+                # Somebody tries things out, with a record that there never was.
+                return None
+            return replace(change, event_type=DELETED, version=DELETED_VERSION, changed_at=None)
+        version, changed_at = callbacks.stamp(record.fields)
+        return replace(change, version=version, changed_at=changed_at) if version else None
+
+    def _read(self, connection: Connection, object_type: str, object_id: str) -> Record | None:
+        """None: it is not there."""
+        if (object_type, object_id) in self._records:
+            return self._records[object_type, object_id]
+        if self._trouble is not None:
+            raise self._trouble
+        record: Record | None = None
+        try:
+            with egress.deadline(READ_SECONDS):
+                record = hub.get(connection, object_type, object_id)
+        except RecordNotFound:
+            pass
+        except TryLater as error:
+            # The next record would not be had either, and each would take its time.
+            self._trouble = error
+            raise
+        self._records[object_type, object_id] = record
+        return record
+
+
+def fault(claim: Claim) -> NotUnderstood:
+    """What becomes of a callback that none of our code expected."""
+    if claim.attempts_made + 1 >= FAULT_ATTEMPTS:
+        return NotUnderstood(_ended(claim, Callback.PARKED, OWN_FAULT))
+    return NotUnderstood(_waiting(claim, OWN_FAULT))
+
+
+def backoff(attempts_made: int) -> timedelta:
+    """How long to wait after so many attempts without success, this one not counted."""
+    return min(FIRST_WAIT * (1 << min(attempts_made, 16)), LONGEST_WAIT)
+
+
+def _without_key(claim: Claim, error: KeyUnavailable) -> NotUnderstood:
+    if not error.counts:
+        assert error.wait is not None, "what is no attempt says how long to wait"
+        ended = Ended(
+            claim=claim,
+            state=Callback.WAITING,
+            reason=str(error),
+            attempts_made=claim.attempts_made,
+            wait=error.wait,
+        )
+        return NotUnderstood(ended)
+    attempts = claim.attempts_made + 1
+    if attempts >= ATTEMPTS or (error.is_unknown and attempts >= KEY_UNKNOWN_ATTEMPTS):
+        # A forger can name a key that there is not, as often as he likes: nothing is lost with that.
+        return NotUnderstood(_ended(claim, Callback.REFUSED, str(error)), is_lost=not error.is_unknown)
+    return NotUnderstood(_waiting(claim, str(error), not_before=error.wait))
+
+
+def _tried(claim: Claim, error: ConnectorError) -> Ended:
+    said = f" ({error.provider_message})" if error.provider_message else ""
+    reason = f"the record cannot be read: {error}{said}"
+    if claim.attempts_made + 1 >= ATTEMPTS:
+        return _ended(claim, Callback.PARKED, reason)
+    return _waiting(claim, reason, not_before=error.retry_after if isinstance(error, TryLater) else None)
+
+
+def _ended(claim: Claim, state: str, reason: str) -> Ended:
+    return Ended(claim=claim, state=state, reason=reason, attempts_made=claim.attempts_made + 1)
+
+
+def _waiting(claim: Claim, reason: str, *, not_before: timedelta | None = None) -> Ended:
+    wait = max(backoff(claim.attempts_made), not_before or timedelta(0))
+    return replace(_ended(claim, Callback.WAITING, reason), wait=wait)
+
+
+def _kept_message_id(message_id: str) -> str:
+    if len(message_id) <= LONGEST_MESSAGE_ID and "\x00" not in message_id:
+        return message_id
+    return hashlib.blake2b(message_id.encode(errors="surrogatepass"), digest_size=LONGEST_MESSAGE_ID // 2).hexdigest()
+
+
+def _check_fits(change: Change) -> None:
+    """Raises CannotStandardize for what the ledger has no room for: no provider's id or stamp is so."""
+    for name, text, longest in (
+        ("object type", change.object_type, LONGEST_TYPE),
+        ("object id", change.object_id, LONGEST_ID),
+        ("version", change.version, LONGEST_VERSION),
+    ):
+        if not text or len(text) > longest or not text.isprintable():
+            raise CannotStandardize(f"its {name} is empty, too long or no text")

@@ -1,0 +1,566 @@
+"""Callbacks of a provider become events: what each of them comes to."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+
+import orjson
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from connectors.change import CREATED, UPDATED, Change
+from events import verification
+from events.models import Callback, Delivery, Event, Inbox, SeenChange
+from events.record import record
+from events.standardize import drain
+from events.understanding import OWN_FAULT
+from instances.encryption import encrypt_json
+from instances.models import Instance
+from tests.connectors.egress.sinks import Sink as Server
+from tests.events.calling import Line, connect, contents
+from tests.events.conftest import POLLED_AT
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def no_known_keys():
+    verification.KEYS.forget()
+
+
+@pytest.fixture
+def line(sandbox, sink, owner) -> Line:
+    return connect(sandbox, sink.url, user=owner)
+
+
+def make_due() -> None:
+    Callback.objects.update(next_attempt_at=Now())
+
+
+def wait_of(callback: Callback) -> float:
+    """Seconds until it is due, from now."""
+    row = Callback.objects.annotate(now=Now()).get(pk=callback.pk)
+    return (row.next_attempt_at - row.now).total_seconds()
+
+
+def ledger() -> list[tuple[str, str, str]]:
+    return list(SeenChange.objects.order_by("pk").values_list("event_type", "object_id", "found_by"))
+
+
+def while_looking(act: Callable[[], object]) -> Callable[[], bool]:
+    """For `is_stopping`, which is asked before the claim, before each instance and before each callback."""
+    asked = iter(range(10))
+
+    def never() -> bool:
+        if next(asked, 0) == 2:
+            act()
+        return False
+
+    return never
+
+
+def found_by_poll(line: Line, number: int, *, version: str, event_type=UPDATED) -> None:
+    change = Change(
+        event_type=event_type,
+        object_type="contacts",
+        object_id=str(number),
+        version=version,
+        changed_at=POLLED_AT,
+        raw=b"{}",
+        content_hash=b"as it was read..",
+    )
+    with transaction.atomic():
+        record(instance=line.instance, changes=[change], source=Event.POLL, polled_at=POLLED_AT)
+
+
+class TestGenuineCallbacks:
+    def test_one_becomes_one_event_with_the_providers_body_and_a_delivery(self, line):
+        line.sandbox.contacts.edit(7, title="CFO")
+        (callback,) = line.receive()
+
+        drained = drain()
+
+        event = Event.objects.get()
+        message = orjson.loads(bytes(event.body))["message"]
+        stamp = line.sandbox.contacts.get(7)["_info"]["lastUpdated"]
+        (entry,) = message["events"]
+        assert (drained.done, drained.changes) == (1, 1)
+        assert (event.source, event.change_count) == (Event.WEBHOOK, 1)
+        assert message["raw"] == orjson.loads(bytes(callback.body))
+        assert entry == {
+            "date": stamp,
+            "elementKey": "connectwisehd",
+            "hubKey": "helpdesk",
+            "eventType": "UPDATED",
+            "objectId": "7",
+            "objectType": "contacts",
+        }
+        assert Delivery.objects.get().event_id == event.pk
+        callback.refresh_from_db()
+        assert (callback.state, callback.reason, bytes(callback.body)) == (Callback.DONE, "", b"")
+        assert callback.message_id == message["raw"]["MessageId"]
+        assert SeenChange.objects.get().version == stamp
+
+    def test_every_type_and_action_becomes_what_it_says(self, line):
+        made = line.sandbox.tickets.add(summary="new")
+        line.sandbox.tickets.edit(made["id"], at=line.sandbox.clock.now() + timedelta(seconds=3), summary="newer")
+        line.sandbox.companies.edit(2)
+        line.sandbox.contacts.delete(3)
+        line.receive()
+
+        drain()
+
+        number = str(made["id"])
+        assert sorted(line.told()) == [
+            ("CREATED", "incidents", number),
+            ("DELETED", "contacts", "3"),
+            ("UPDATED", "incidents", number),
+            ("UPDATED", "organizations", "2"),
+        ]
+
+    def test_the_key_is_asked_for_once(self, line):
+        for number in range(1, 11):
+            line.sandbox.contacts.edit(number)
+        line.receive()
+
+        drain()
+
+        assert len(line.told()) == 10
+        assert line.key_requests() == 1
+
+    def test_a_rotated_key_is_found_under_its_new_address(self, line):
+        line.sandbox.contacts.edit(1)
+        line.receive()
+        drain()
+        line.sandbox.callbacks.rotate_key()
+        line.sandbox.contacts.edit(2)
+        line.receive()
+
+        drain()
+
+        assert len(line.told()) == 2
+        assert line.key_requests() == 2
+
+    def test_a_key_that_was_replaced_is_asked_for_once_more(self, line):
+        line.sandbox.contacts.edit(1)
+        line.receive()
+        drain()
+        line.sandbox.callbacks.replace_key()
+        for number in (2, 3, 4):
+            line.sandbox.contacts.edit(number)
+        line.receive()
+
+        drain()
+
+        assert len(line.told()) == 4
+        assert line.key_requests() == 2
+
+    def test_a_bell_that_nobody_heard_does_no_harm(self, line):
+        assert drain().done == 0
+
+
+class TestRepeats:
+    def test_a_doubled_callback_counts_once(self, line):
+        line.sandbox.contacts.edit(7)
+        first, second = line.receive(copies=2)
+
+        drain()
+
+        assert len(line.told()) == 1
+        assert contents() == {first.pk: ("done", ""), second.pk: ("done", "repeat")}
+
+    def test_a_copy_that_comes_later_is_known_by_its_message(self, line):
+        line.store_signed(line.words())
+        drain()
+        SeenChange.objects.all().delete()
+        again = line.store_signed(line.words())
+
+        drain()
+
+        assert len(line.told()) == 1
+        assert contents()[again.pk] == ("done", "repeat")
+
+    def test_two_registrations_for_one_save_are_one_event(self, line):
+        line.store_signed(line.words(MessageId="one"))
+        line.store_signed(line.words(MessageId="two"))
+
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "7")]
+
+    @pytest.mark.parametrize("together", [True, False])
+    def test_another_save_within_the_same_second_is_another_event(self, line, together):
+        entity = {"id": 7, "firstName": "Zoe", "_info": {"lastUpdated": "2026-06-09T21:59:47Z"}}
+        line.store_signed(line.words())
+        if not together:
+            drain()
+        line.store_signed(line.words(MessageId="other", Entity=orjson.dumps(entity).decode()))
+        drain()
+        line.store_signed(line.words(MessageId="once more", Entity=orjson.dumps(entity).decode()))
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "7")] * 2
+        plain, other = SeenChange.objects.order_by("pk")
+        assert plain.version == "2026-06-09T21:59:47Z"
+        assert other.version == f"{plain.version}#{bytes(other.content_hash).hex()[:16]}"
+
+    def test_nothing_is_created_twice(self, line):
+        line.sandbox.contacts.add(firstName="Ann")
+        (created,) = line.sent()
+        later = orjson.loads(created.body) | {"MessageId": "another"}
+        entity = orjson.loads(later["Entity"])
+        entity["_info"]["lastUpdated"] = "2027-01-01T00:00:00Z"
+        line.store(created.body, created.signature)
+        line.store_signed(later | {"Entity": orjson.dumps(entity).decode()})
+
+        drain()
+
+        assert [told[0] for told in line.told()] == ["CREATED"]
+
+    @pytest.mark.parametrize("order", [("deleted", "updated"), ("updated", "deleted")])
+    def test_a_deletion_and_a_save_are_both_told_in_whatever_order(self, line, order):
+        for action in order:
+            line.store_signed(line.words(action=action))
+            drain()
+
+        assert [told[0] for told in line.told()] == [action.upper() for action in order]
+
+    def test_an_object_is_deleted_once(self, line):
+        line.store_signed(line.words(action="deleted"))
+        line.store_signed(line.words(action="deleted", MessageId="again"))
+
+        drain()
+
+        assert line.told() == [("DELETED", "contacts", "7")]
+
+
+class TestPollsBeside:
+    def test_what_a_poll_had_found_is_a_repeat_found_by_both(self, line):
+        found_by_poll(line, 7, version="2026-06-09T21:59:47Z")
+        callback = line.store_signed(line.words())
+
+        drain()
+
+        assert Event.objects.get().source == Event.POLL
+        assert contents()[callback.pk] == ("done", "repeat")
+        assert ledger() == [("UPDATED", "7", "both")]
+
+    def test_what_a_poll_finds_afterwards_is_no_second_event(self, line):
+        line.store_signed(line.words())
+        drain()
+
+        found_by_poll(line, 7, version="2026-06-09T21:59:47Z")
+
+        assert Event.objects.get().source == Event.WEBHOOK
+        assert ledger() == [("UPDATED", "7", "webhook")]
+
+    def test_what_a_poll_told_as_created_is_not_created_again(self, line):
+        found_by_poll(line, 7, version="2026-06-09T22:00:00Z", event_type=CREATED)
+        line.store_signed(line.words(action="added"))
+
+        drain()
+
+        assert line.told() == [("CREATED", "contacts", "7")]
+
+
+class TestWithoutEntity:
+    def test_the_record_is_read_to_learn_its_stamp(self, line):
+        line.sandbox.callbacks.without_entity = True
+        line.sandbox.contacts.edit(7)
+        line.sandbox.contacts.edit(7)
+        line.receive()
+
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "7")]
+        assert SeenChange.objects.get().version == line.sandbox.contacts.get(7)["_info"]["lastUpdated"]
+
+    def test_the_body_of_old_versions_is_understood(self, line):
+        line.sandbox.callbacks.old_shape = line.sandbox.callbacks.without_entity = True
+        line.sandbox.contacts.edit(7)
+        line.receive()
+
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "7")]
+
+    def test_a_record_that_is_gone_was_deleted(self, line):
+        line.store_signed(line.words(99, Entity=None))
+        line.store_signed(line.words(99, action="deleted"))
+
+        drain()
+
+        assert line.told() == [("DELETED", "contacts", "99")]
+
+    def test_nobody_can_delete_without_a_signature(self, line):
+        Inbox.objects.update(accepts_unsigned=True)
+        line.store(line.words(99))
+        line.store(line.words(99, Entity=None, MessageId=None))
+        line.store(line.words(99, Entity=None, MessageId=None))
+
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "99")] * 2
+        assert SeenChange.objects.get(version__startswith="~").version != "~"
+
+    def test_types_that_the_hub_has_not_are_told_apart_by_their_message(self, line):
+        for message in ("one", "one", "two"):
+            line.store_signed(line.words(Type="agreement", Entity=None, MessageId=message))
+
+        drain()
+
+        assert line.told() == [("UPDATED", "agreement", "7")] * 2
+
+    def test_while_the_record_cannot_be_read_it_waits(self, line):
+        line.sandbox.behave(path="/company/contacts", status=429, headers={"Retry-After": "70"})
+        callback = line.store_signed(line.words(Entity=None))
+        other = line.store_signed(line.words(8, Entity=None))
+
+        drain()
+
+        assert 60 < wait_of(callback) < 71
+        assert contents()[callback.pk][0] == contents()[other.pk][0] == "waiting"
+        assert sum(request.endpoint.startswith("/company/contacts") for request in line.sandbox.requests) == 1
+        make_due()
+        assert drain().changes == 2
+
+    def test_after_many_attempts_it_is_parked_with_the_reason_and_can_be_retried(self, line):
+        line.sandbox.behave(path="/company/contacts", status=500, times=None)
+        callback = line.store_signed(line.words(Entity=None), attempts_made=19)
+
+        drain()
+
+        state, reason = contents()[callback.pk]
+        assert state == "parked"
+        assert "500" in reason
+        assert Event.objects.count() == 0
+
+
+class TestRefusing:
+    def refused(self, line: Line, callback: Callback, *words: str) -> None:
+        state, reason = contents()[callback.pk]
+        assert state == "refused"
+        assert all(word in reason for word in words), reason
+        assert line.told() == []
+        inbox = Inbox.objects.get()
+        assert (inbox.refused_count, inbox.last_refused_reason) == (1, reason)
+        assert inbox.last_refused_at is not None
+        assert inbox.suspect_at is None, "forgers could cause polls"
+
+    def test_unsigned_ones(self, line):
+        callback = line.store(line.words())
+        drain()
+        self.refused(line, callback, "without a signature")
+        assert line.key_requests() == 0
+
+    def test_unsigned_ones_are_taken_where_the_inbox_says_so(self, line):
+        Inbox.objects.update(accepts_unsigned=True)
+        line.store(line.words())
+
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "7")]
+
+    def test_a_wrong_signature_is_no_better_than_none(self, line):
+        Inbox.objects.update(accepts_unsigned=True)
+        callback = line.store(line.words(), "bm90IGEgc2lnbmF0dXJl")
+        drain()
+        self.refused(line, callback, "signature")
+
+    def test_a_body_that_was_altered(self, line):
+        line.sandbox.contacts.edit(7)
+        (sent,) = line.sent()
+        callback = line.store(sent.body.replace(b'"ID":7', b'"ID":8'), sent.signature)
+        drain()
+        self.refused(line, callback, "signature")
+
+    def test_a_key_on_another_host_is_never_asked_for(self, line):
+        with Server() as elsewhere:
+            url = f"http://localhost:{elsewhere.port}{line.sandbox.callbacks.keys.place()}"
+            callback = line.store_signed(line.words(Metadata={"key_url": url}))
+            drain()
+            assert elsewhere.connections == 0
+        self.refused(line, callback, "localhost")
+        assert line.key_requests() == 0
+
+    def test_a_key_of_another_company_is_never_asked_for(self, line):
+        url = line.sandbox.url + line.sandbox.callbacks.keys.place().replace("=acme", "=rival")
+        callback = line.store_signed(line.words(Metadata={"key_url": url}))
+        drain()
+        self.refused(line, callback, "company")
+        assert line.key_requests() == 0
+
+    def test_a_key_that_the_provider_has_not_is_asked_for_three_times(self, line):
+        url = line.sandbox.url + line.sandbox.callbacks.keys.place() + "0"
+        callback = line.store_signed(line.words(Metadata={"key_url": url}))
+        for state in ("waiting", "waiting", "refused"):
+            verification.KEYS.forget()
+            make_due()
+            drain()
+            assert contents()[callback.pk][0] == state
+        self.refused(line, callback, "404")
+        assert line.key_requests() == 3
+
+    def test_a_key_that_could_not_be_had_for_good_makes_the_instance_suspect(self, line):
+        line.sandbox.behave(path="/v2025_1", status=500, times=None)
+        callback = line.store_signed(line.words())
+        drain()
+        assert contents()[callback.pk][0] == "waiting"
+        Callback.objects.update(attempts_made=19)
+        verification.KEYS.forget()
+        make_due()
+
+        drain()
+
+        assert contents()[callback.pk][0] == "refused"
+        inbox = Inbox.objects.get()
+        assert inbox.suspect_at is not None
+        assert "keys" in inbox.suspect_reason
+
+    def test_only_the_newest_are_kept_to_look_at_and_not_whole(self, line, caplog):
+        caplog.set_level(logging.INFO)
+        for number in range(25):
+            line.store(line.words(number, padding="x" * 9000))
+
+        drain()
+
+        assert Inbox.objects.get().refused_count == 25
+        kept = list(Callback.objects.order_by("pk"))
+        assert len(kept) == 20
+        assert {len(bytes(row.body)) for row in kept} == {4096}
+        assert b'"ID":24' in bytes(kept[-1].body)
+        assert sum(entry.message == "callbacks refused" for entry in caplog.records) == 1
+
+
+class TestParking:
+    @pytest.mark.parametrize("body", [b"", b"no JSON", b"[]", b'{"Action":"updated"}'])
+    def test_what_says_nothing_is_kept_with_the_reason(self, line, body):
+        Inbox.objects.update(accepts_unsigned=True)
+        callback = line.store(body)
+
+        drain()
+
+        callback.refresh_from_db()
+        assert callback.state == Callback.PARKED
+        assert callback.reason
+        assert bytes(callback.body) == body
+
+    def test_one_that_cannot_be_stored_harms_none_of_its_neighbours(self, line):
+        with connection.cursor() as cursor:
+            cursor.execute(_REFUSE_FOUR)
+        callbacks = [line.store_signed(line.words(number)) for number in range(1, 8)]
+        refused = line.store(line.words(9))
+
+        for _ in range(3):
+            make_due()
+            drain()
+
+        assert [object_id for _, _, object_id in line.told()] == ["1", "2", "3", "5", "6", "7"]
+        poison = callbacks.pop(3)
+        assert contents() == {
+            **{callback.pk: ("done", "") for callback in callbacks},
+            poison.pk: ("parked", OWN_FAULT),
+            refused.pk: ("refused", verification.UNSIGNED),
+        }
+
+    def test_a_fault_of_ours_is_tried_three_times_and_harms_nobody(self, line, caplog):
+        other = connect(line.sandbox, "http://127.0.0.1:8/hook")
+        Instance.objects.filter(pk=other.instance.pk).update(configuration_encrypted=encrypt_json(["no mapping"]))
+        poison = other.store_signed(other.words())
+        genuine = line.store_signed(line.words())
+
+        for _ in range(3):
+            make_due()
+            drain()
+
+        assert contents() == {poison.pk: ("parked", OWN_FAULT), genuine.pk: ("done", "")}
+        assert sum(entry.exc_info is not None for entry in caplog.records) == 3
+
+
+class TestOff:
+    def test_callbacks_of_an_instance_that_is_off_come_to_nothing(self, line):
+        line.store_signed(line.words())
+        Instance.objects.update(is_events_enabled=False)
+
+        drain()
+
+        assert Event.objects.count() == Callback.objects.count() == 0
+
+    def test_a_disabled_instance_keeps_what_waits(self, line):
+        line.store_signed(line.words())
+        Instance.objects.update(is_disabled=True)
+
+        drain()
+
+        assert Event.objects.count() == 0
+        Instance.objects.update(is_disabled=False)
+        make_due()
+        assert drain().changes == 1
+
+    def test_a_closed_inbox_is_left_alone(self, line):
+        callback = line.store_signed(line.words())
+        Inbox.objects.update(is_open=False)
+
+        drain()
+
+        assert contents()[callback.pk] == ("waiting", "")
+
+    def test_events_switched_off_while_a_callback_is_looked_at_stay_off(self, line):
+        line.store_signed(line.words())
+
+        drain(is_stopping=while_looking(lambda: Instance.objects.update(is_events_enabled=False)))
+
+        assert line.key_requests() == 1
+        assert Event.objects.count() == Callback.objects.count() == 0
+
+    def test_another_account_meanwhile_has_everything_verified_again(self, line):
+        callback = line.store_signed(line.words())
+
+        drain(is_stopping=while_looking(lambda: Instance.objects.update(provider_account="another")))
+
+        assert line.key_requests() == 1
+        assert Event.objects.count() == 0
+        assert contents()[callback.pk][0] == "waiting"
+
+    def test_an_instance_deleted_meanwhile_takes_its_callbacks_along(self, line):
+        line.store_signed(line.words())
+
+        drain(is_stopping=while_looking(lambda: Instance.objects.all().delete()))
+
+        assert Event.objects.count() == Callback.objects.count() == 0
+
+
+class TestStopping:
+    def test_a_drain_that_is_to_stop_gives_back_what_it_has_not_looked_at(self, line):
+        for number in range(1, 6):
+            line.store_signed(line.words(number))
+        looks = iter([False, False, False, False])
+
+        drained = drain(is_stopping=lambda: next(looks, True))
+
+        assert drained.done == 2
+        waiting = Callback.objects.filter(state=Callback.WAITING)
+        assert waiting.count() == 3
+        assert not waiting.exclude(leased_until=None).exists()
+        assert not waiting.exclude(attempts_made=0).exists()
+
+    def test_an_old_lease_is_taken_over(self, line):
+        line.store_signed(line.words())
+        Callback.objects.update(leased_until=Now() + timedelta(seconds=60), epoch=F("epoch") + 1)
+        assert drain().done == 0
+        Callback.objects.update(leased_until=Now() - timedelta(seconds=1))
+
+        assert drain().done == 1
+
+
+# What passes every check of ours and cannot be stored all the same.
+_REFUSE_FOUR = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'not this one' USING ERRCODE = '22000'; END $$;
+CREATE TRIGGER refuse BEFORE INSERT ON events_seenchange FOR EACH ROW WHEN (NEW.object_id = '4')
+    EXECUTE FUNCTION refuse();
+"""
