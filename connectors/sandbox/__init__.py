@@ -5,8 +5,11 @@ the sandbox takes the reading that is harder on us. It needs no Django and knows
 
 A request goes through `server` (HTTP), `sandbox` (log, hook, scripted misbehaviour) and `api` (credentials, routing)
 to `listing` (conditions, order, pages) or `writing` (POST, PUT, PATCH); the records lie in `collection`.
+A collection tells `callbacks` of every change; `registering` knows whom it concerns, `signing` the keys, and `sending`
+posts. What can go wrong is switched on at `Sandbox.callbacks`, or over HTTP, as `control` says.
 """
 
+from connectors.sandbox.callbacks import SentCallback
 from connectors.sandbox.sandbox import LoggedRequest, Sandbox, SandboxFailed
 
-__all__ = ["LoggedRequest", "Sandbox", "SandboxFailed"]
+__all__ = ["LoggedRequest", "Sandbox", "SandboxFailed", "SentCallback"]

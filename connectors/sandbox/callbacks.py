@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from types import NoneType
+from typing import Any
 
+from connectors.sandbox import payload
 from connectors.sandbox.clock import SandboxClock
-from connectors.sandbox.collection import API_MEMBER, Collection
+from connectors.sandbox.collection import API_MEMBER, Action, Collection
 from connectors.sandbox.posting import post
-from connectors.sandbox.refusals import encode
 from connectors.sandbox.registering import called_url, concerns
 from connectors.sandbox.schema import Record
 from connectors.sandbox.sending import Sender
@@ -26,10 +29,20 @@ RETRIED = frozenset({404, 409, 419, 429})
 RETRY_DELAYS = (2.0, 4.0)
 DAYS_UNTIL_DISABLED = 3
 LONGEST_LOG = 20_000
-LEFT_OUT = ("communicationItems", "customFields")
-"""Of a slim entity."""
-
-Action = Literal["added", "updated", "deleted"]
+SWITCHES: Mapping[str, tuple[type, ...]] = {
+    "drop": (int, float),
+    "double": (int, float),
+    "jitter": (int, float),
+    "retry_scale": (int, float),
+    "timeout": (int, float),
+    "without_signature": (bool,),
+    "without_entity": (bool,),
+    "old_shape": (bool,),
+    "entity_is_slim": (bool,),
+    "key_url": (str, NoneType),
+    "seed": (int,),
+}
+"""Attributes of Callbacks, and what each may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +99,7 @@ class Callbacks:
         """Each one waits a random time up to this many seconds, so that their order changes."""
         self.retry_scale = 1.0
         """Factor of the two and four seconds before a callback is tried again."""
+        self.timeout = TIMEOUT
         self.without_signature = False
         self.without_entity = False
         """No `Entity` in the body, as in old versions."""
@@ -102,6 +116,7 @@ class Callbacks:
         self._url, self._company, self._clock, self._registrations = url, company, clock, registrations
         self._active: tuple[int, list[Record]] = (-1, [])
         self._days: dict[int, dict[date, bool]] = {}
+        self._days_lock = threading.Lock()
         tenant = random.Random(f"tenant {seed}")
         self._product_instance_id, self._partner_id = (str(_guid(tenant)) for _ in range(2))
         self.seed = seed
@@ -117,6 +132,26 @@ class Callbacks:
     def seed(self, seed: int) -> None:
         self._seed = seed
         self._random = random.Random(f"callbacks {seed}")
+
+    def state(self) -> dict[str, Any]:
+        """The switches with their values, `is_paused`, `key_id` and `waiting`."""
+        values = {name: getattr(self, name) for name in SWITCHES}
+        return {
+            **values,
+            "is_paused": self.sender.is_paused,
+            "key_id": self.keys.key_id,
+            "waiting": self.waiting,
+        }
+
+    def switch(self, **values: Any) -> None:
+        """Set several at once. Raises ValueError, and sets none, for names and values that cannot be."""
+        for name, value in values.items():
+            if name not in SWITCHES:
+                raise ValueError(f"{name} is no switch: take one of {', '.join(SWITCHES)}")
+            if type(value) not in SWITCHES[name]:
+                raise ValueError(f"{name} cannot be {value!r}")
+        for name, value in values.items():
+            setattr(self, name, value)
 
     def pause(self) -> None:
         """Let them pile up. They are put into words when they are sent, after `resume`."""
@@ -188,8 +223,8 @@ class Callbacks:
             headers["x-content-signature"] = signature
         status, error = None, ""
         try:
-            status = post(message.url, body=body, headers=headers, timeout=TIMEOUT, holding=self.sender.holding)
-        except OSError as failure:
+            status = post(message.url, body=body, headers=headers, timeout=self.timeout, holding=self.sender.holding)
+        except (OSError, ValueError) as failure:  # ValueError: a host's name that cannot be one
             error = f"{type(failure).__name__}: {failure}"
         self._log(message, try_number=number, is_second_copy=is_second_copy, status=status, error=error)
         if status in RETRIED and number <= len(RETRY_DELAYS):
@@ -219,71 +254,41 @@ class Callbacks:
         )
 
     def _words(self, message: _Message) -> tuple[bytes, str]:
-        """The body, its keys in the order of recorded ones, and its signature; empty where it goes without."""
-        key_url = self.key_url or self._url + self.keys.place()
-        words: Record = {
+        """The body and its signature; empty where it goes without."""
+        words = {
             "MessageId": message.message_id,
             "FromUrl": self._url.partition("://")[2],
             "CompanyId": self._company,
-            "MemberId": API_MEMBER,
+            "MemberId": API_MEMBER,  # always who registered, never who saved
             "Action": message.action,
             "Type": message.type,
             "ID": message.record["id"],
             "ProductInstanceId": self._product_instance_id,
             "PartnerId": self._partner_id,
-            "Entity": self._entity(message),
-            "Metadata": {"key_url": key_url},
+            "Metadata": {"key_url": self.key_url or self._url + self.keys.place()},
             "CallbackObjectRecId": message.registration["id"],
         }
-        if self.without_entity:
-            del words["Entity"]
-        if self.old_shape:
-            words = {_OLD_NAMES.get(name, name): value for name, value in words.items() if name not in _NEW_NAMES}
-        body = encode(words)
+        is_gone = message.action == "deleted"
+        entity = None if is_gone else payload.entity(message.record, is_slim=self.entity_is_slim)
+        body = payload.body(words, entity=entity, has_entity=not self.without_entity, is_old=self.old_shape)
         return body, "" if self.without_signature else self.keys.sign(body)
-
-    def _entity(self, message: _Message) -> str | None:
-        if message.action == "deleted":
-            return None
-        shown = {
-            name: value for name, value in message.record.items() if not self.entity_is_slim or name not in LEFT_OUT
-        }
-        return encode(_without_nulls(shown)).decode()
 
     def _note_outcome(self, registration_id: int, *, is_success: bool) -> None:
         """Disable a registration that brought nothing but failures on three days in a row."""
         today = self._clock.now().date()
-        with self._registrations.locked():
+        with self._days_lock:
             days = self._days.setdefault(registration_id, {})
             days[today] = is_success or days.get(today, False)
             if not is_hopeless(days, today=today):
                 return
             del self._days[registration_id]  # whoever enables it again gets three new days
-            row = self._registrations.row(registration_id)
-            if row is not None and not row.record.get("inactiveFlag"):
-                self._registrations.edit(registration_id, inactiveFlag=True)
+        with contextlib.suppress(KeyError):  # somebody has deleted it
+            self._registrations.edit(registration_id, inactiveFlag=True)
 
 
 def is_hopeless(days: Mapping[date, bool], *, today: date) -> bool:
     """`days` says of each day on which a callback ended whether one arrived."""
     return all(days.get(today - timedelta(days=back)) is False for back in range(DAYS_UNTIL_DISABLED))
-
-
-_NEW_NAMES = frozenset({"MessageId", "CallbackObjectRecId", "ProductInstanceId", "PartnerId"})
-_OLD_NAMES = {"ID": "Id", "Metadata": "metadata"}
-
-
-def _without_nulls(value: Any) -> Any:
-    """As GET shows it: nulls are left out, but the `value` of a custom field stays."""
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            name: inner if name == "customFields" else _without_nulls(inner)
-            for name, inner in value.items()
-            if inner is not None
-        }
-    return value
 
 
 def _guid(source: random.Random) -> uuid.UUID:

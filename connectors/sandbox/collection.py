@@ -6,7 +6,6 @@ import copy
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
@@ -30,6 +29,7 @@ class _Clock:
 
 CLOCK: Final = _Clock()
 At = datetime | str | None | _Clock
+Action = Literal["added", "updated", "deleted"]
 
 
 @dataclass(slots=True)
@@ -69,7 +69,7 @@ class Collection:
         self.schema = schema
         self.version = 0
         """Grows with every visible change."""
-        self.on_change: Callable[[Literal["added", "updated", "deleted"], Record, str], None] | None = None
+        self.on_change: Callable[[Action, Record, str], None] | None = None
         """Told, under the lock, of every visible change, `load` excepted: what was done, the record, and who did it.
 
         The record must not be changed.
@@ -138,10 +138,6 @@ class Collection:
 
     def __len__(self) -> int:
         return len(self._rows)
-
-    def locked(self) -> AbstractContextManager[object]:
-        """Nothing changes meanwhile, in any collection."""
-        return self._lock
 
     # What the API does
 
@@ -214,11 +210,11 @@ class Collection:
         return {**info, **hrefs(self.schema, record["id"], stamp=clocks.stamp(moment))}
 
     def _show(self, record_id: int, row: Row, *, by: str) -> None:
-        action: Literal["added", "updated"] = "updated" if record_id in self._rows else "added"
+        action: Action = "updated" if record_id in self._rows else "added"
         self._put(record_id, row)
         self._tell(action, row.record, by)
 
-    def _tell(self, action: Literal["added", "updated", "deleted"], record: Record, by: str) -> None:
+    def _tell(self, action: Action, record: Record, by: str) -> None:
         if self.on_change is not None:
             self.on_change(action, record, by)
 

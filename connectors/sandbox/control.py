@@ -6,20 +6,27 @@
     POST   /_sandbox/{collection}        a record's fields, with `at` and `is_hidden` as Collection.add has them
     GET, PATCH, DELETE /_sandbox/{collection}/{id}
     POST   /_sandbox/{collection}/{id}/reveal
+    GET    /_sandbox/callbacks           the switches, the id of the key that signs, and how many are on their way
+    PATCH  /_sandbox/callbacks           sets switches: attributes of Callbacks, such as {"drop": 0.2, "seed": 7}
+    POST   /_sandbox/callbacks/{what}    pause, resume, rotate_key or replace_key
+    GET, DELETE /_sandbox/callbacks/sent every try that has ended
     POST   /_sandbox/behave              the words of Sandbox.behave
     DELETE /_sandbox/behave              forgets every script
     GET, DELETE /_sandbox/requests
     POST   /_sandbox/clock               {"offset": seconds}, {"freeze": text}, {"resume": true}, {"advance": seconds}
 
+A collection is contacts, companies, tickets, time_entries, or registrations: those for callbacks.
 They take no credentials: the server listens on loopback only.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from connectors.sandbox.callbacks import Callbacks, SentCallback
 from connectors.sandbox.clock import parse_stamp
 from connectors.sandbox.collection import Collection
 from connectors.sandbox.refusals import JSON, encode
@@ -66,6 +73,8 @@ class Control:
             case "POST", ["clock"]:
                 self._set_clock(**body)
                 return Answer(status=204)
+            case _, ["callbacks", *rest]:
+                return _answer_callbacks(self._sandbox.callbacks, method, rest, body)
             case _, [name, *rest]:
                 return _answer_for(self._sandbox.collections[name], method, rest, body)
         return _json(405, {"error": f"{method} is not known here"})
@@ -97,6 +106,34 @@ class Control:
         if resume:
             clock.resume()
         clock.advance(seconds=advance)
+
+
+def _answer_callbacks(callbacks: Callbacks, method: str, rest: list[str], body: dict[str, Any]) -> Answer:
+    orders = {
+        "pause": callbacks.pause,
+        "resume": callbacks.resume,
+        "rotate_key": callbacks.rotate_key,
+        "replace_key": callbacks.replace_key,
+    }
+    match method, rest:
+        case "GET", []:
+            return _json(200, callbacks.state())
+        case "PATCH", []:
+            callbacks.switch(**body)
+            return _json(200, callbacks.state())
+        case "GET", ["sent"]:
+            return _json(200, [_shown(one) for one in list(callbacks.sent)])
+        case "DELETE", ["sent"]:
+            callbacks.sent.clear()
+            return Answer(status=204)
+        case "POST", [order] if order in orders:
+            orders[order]()
+            return Answer(status=204)
+    return _json(405, {"error": f"{method} is not known here"})
+
+
+def _shown(sent: SentCallback) -> dict[str, Any]:
+    return {**asdict(sent), "at": sent.at.isoformat(), "body": sent.body.decode()}
 
 
 def _answer_for(collection: Collection, method: str, rest: list[str], body: dict[str, Any]) -> Answer:

@@ -92,7 +92,7 @@ def concerns(registration: Record, *, type_: str, record: Record) -> bool:
         return bool(record["id"] == wanted)
     reference, several = record.get(level), record.get(f"{level}s")
     named = [reference, *(several if isinstance(several, list) else [])]
-    return any(isinstance(one, dict) and one.get("id") == wanted for one in named)
+    return wanted is not None and any(isinstance(one, dict) and one.get("id") == wanted for one in named)
 
 
 def called_url(url: str, *, record_id: int, action: str) -> str:

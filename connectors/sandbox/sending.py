@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 logger = logging.getLogger(__name__)
 
 MOST_THREADS = 16
-Job = Callable[[], None]
+Job = Callable[[], object]
 
 
 class Sender:

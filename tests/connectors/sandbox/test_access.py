@@ -78,6 +78,45 @@ def test_private_key_may_hold_colons_and_other_alphabets():
         assert ask(sandbox.base_url + CONTACTS, headers).status_code == 200
 
 
+@pytest.fixture
+def with_integrator():
+    with Sandbox.start(
+        contacts=1,
+        companies=1,
+        tickets=1,
+        time_entries=1,
+        integrator_username="Ünter:Grator",
+        integrator_password="p+ä:s",
+    ) as sandbox:
+        yield sandbox
+
+
+def test_integrator_login_works_with_its_header_only(with_integrator):
+    url = with_integrator.base_url + CONTACTS
+    login, header = authorization("acme+Ünter:Grator", "p+ä:s"), {"x-cw-usertype": "integrator"}
+    assert ask(url, login | header).status_code == 200
+    assert ask(url, login | {"X-CW-UserType": "Integrator"}).status_code == 200
+    for refused in (login, login | {"x-cw-usertype": "member"}, authorization("acme+Ünter:Grator", "p+ä") | header):
+        answer = ask(url, refused)
+        assert (answer.status_code, answer.json()["code"]) == (401, "Unauthorized")
+
+
+def test_keys_work_without_the_integrators_header_only(with_integrator, sandbox):
+    for one in (with_integrator, sandbox):  # with an integrator login, and without any
+        keys = authorization(f"acme+{one.public_key}", one.private_key)
+        assert ask(one.base_url + CONTACTS, keys).status_code == 200
+        assert ask(one.base_url + CONTACTS, keys | {"x-cw-usertype": "member"}).status_code == 200
+        assert ask(one.base_url + CONTACTS, keys | {"x-cw-usertype": "integrator"}).status_code == 401
+
+
+def test_sandbox_tells_its_integrator_login_and_takes_no_half_of_one(with_integrator, sandbox):
+    told = with_integrator.credentials()
+    assert (told["integratorUsername"], told["integratorPassword"]) == ("Ünter:Grator", "p+ä:s")
+    assert "integratorUsername" not in sandbox.credentials()
+    with pytest.raises(ValueError, match="go together"):
+        Sandbox(integrator_username="x")
+
+
 def test_client_id_is_asked_for_only_where_the_sandbox_was_told_so(sandbox, call):
     assert call.get("/system/info").status_code == 200
     with Sandbox.start(contacts=1, companies=1, tickets=1, require_client_id=True) as strict:

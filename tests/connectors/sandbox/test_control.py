@@ -76,6 +76,34 @@ def test_credentials_and_counts_are_told(sandbox, control):
     assert (counts["contacts"], counts["companies"], counts["tickets"]) == (20, 5, 10)
 
 
+def test_callbacks_are_spoiled_listed_and_forgotten(sandbox, control, listener):
+    registration = control("POST", "/registrations", {"url": listener.url, "type": "time"}, status=201)
+    assert control("GET", "/registrations") == [registration["id"]]
+    state = control("PATCH", "/callbacks", {"double": 1, "without_signature": True, "key_url": "http://x/", "seed": 7})
+    assert (state["double"], state["waiting"], state["is_paused"]) == (1, 0, False)
+    assert sandbox.callbacks.without_signature is True
+
+    control("POST", "/callbacks/pause", status=204)
+    control("PATCH", "/time_entries/1", {"notes": "Zoë"})
+    assert control("GET", "/callbacks")["waiting"] == 2
+    control("POST", "/callbacks/resume", status=204)
+    sandbox.callbacks.wait_until_idle(10)
+    sent = control("GET", "/callbacks/sent")
+    assert [(one["type"], one["record_id"], one["status"]) for one in sent] == [("time", 1, 200)] * 2
+    assert "Zoë" in sent[0]["body"]
+    control("DELETE", "/callbacks/sent", status=204)
+    assert control("GET", "/callbacks/sent") == []
+
+
+def test_keys_are_changed(sandbox, control):
+    before = sandbox.callbacks.keys.key_id, sandbox.callbacks.keys.key
+    control("POST", "/callbacks/replace_key", status=204)
+    assert control("GET", "/callbacks")["key_id"] == before[0]
+    assert sandbox.callbacks.keys.key != before[1]
+    control("POST", "/callbacks/rotate_key", status=204)
+    assert control("GET", "/callbacks")["key_id"] != before[0]
+
+
 @pytest.mark.parametrize(
     "method, path, body, status",
     [
@@ -88,6 +116,10 @@ def test_credentials_and_counts_are_told(sandbox, control):
         ("POST", "/contacts", [1], 400),
         ("POST", "/behave", {"stats": 500}, 400),
         ("POST", "/clock", {"freeze": "soon"}, 400),
+        ("PATCH", "/callbacks", {"dorp": 0.5}, 400),
+        ("PATCH", "/callbacks", {"drop": "all"}, 400),
+        ("PATCH", "/callbacks", {"without_entity": 1}, 400),
+        ("POST", "/callbacks/stop", {}, 405),
         ("PUT", "/contacts", {}, 405),
         ("POST", "/requests", {}, 405),
     ],
@@ -100,13 +132,17 @@ def test_mistakes_are_told(control, method, path, body, status):
 
 def test_command_prints_its_credentials_answers_and_ends_on_sigterm():
     command = [sys.executable, "-m", "connectors.sandbox", "--port", "0", "--contacts", "3", "--companies", "1"]
-    command += ["--tickets", "1", "--public-key", "p", "--private-key", "q"]
+    command += ["--tickets", "1", "--time-entries", "2", "--public-key", "p", "--private-key", "q"]
+    command += ["--integrator-username", "i", "--integrator-password", "j"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             told = json.loads(process.stdout.readline())
             answer = requests.get(told["baseUrl"] + CONTACTS, auth=("acme+p", "q"), timeout=10)
             assert len(answer.json()) == 3
+            headers = {"x-cw-usertype": "integrator"}
+            answer = requests.get(f"{told['baseUrl']}/time/entries", auth=("acme+i", "j"), headers=headers, timeout=10)
+            assert len(answer.json()) == 2
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0

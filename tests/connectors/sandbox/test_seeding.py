@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from connectors.sandbox import Sandbox
-from connectors.sandbox.schema import COMPANY, CONTACT, TICKET
+from connectors.sandbox.schema import COMPANY, CONTACT, TICKET, TIME_ENTRY
 
 COUNTS: dict[str, Any] = {"contacts": 300, "companies": 30, "tickets": 200, "time_entries": 100}
 
@@ -38,13 +38,19 @@ def test_page_of_1000_contacts_is_as_heavy_as_a_real_one():
 
 def test_records_have_the_shape_of_real_ones():
     sandbox = Sandbox(**COUNTS)
-    for schema, collection in ((CONTACT, sandbox.contacts), (COMPANY, sandbox.companies), (TICKET, sandbox.tickets)):
+    for schema, collection in (
+        (CONTACT, sandbox.contacts),
+        (COMPANY, sandbox.companies),
+        (TICKET, sandbox.tickets),
+        (TIME_ENTRY, sandbox.time_entries),
+    ):
         for record_id in collection.ids():
             record = collection.get(record_id)
             named = {field.name for field in schema.fields.values()}
             assert set(record) - named <= {"integratorTags"}
             assert all(value is not None for value in record.values()), "nulls are left out"
-            assert ("dateEntered" in record["_info"]) is (schema is not CONTACT)
+            assert ("dateEntered" in record["_info"]) is (schema in (COMPANY, TICKET))
+            assert ("dateEntered" in record) is (schema is TIME_ENTRY)
             assert record["_info"]["lastUpdated"].endswith("Z")
             assert record["_info"]["lastUpdated"] >= record["_info"].get("dateEntered", "")
             assert all("value" in field for field in record["customFields"]), "a custom field's null is kept"
