@@ -10,6 +10,7 @@ from collections import Counter
 import pytest
 
 from connectors import configuration_entries, hub, poller, registry
+from connectors.callbacks import InvalidCallbackTypes
 from connectors.configuration_entries import entries_of
 from connectors.connection import Connection
 from connectors.element import POLLING, WEBHOOK, Element
@@ -26,6 +27,10 @@ every_element = pytest.mark.parametrize("element", ELEMENTS, ids=lambda element:
 every_polling_element = pytest.mark.parametrize(
     "element", [one for one in ELEMENTS if POLLING in one.event_methods], ids=lambda element: element.key
 )
+every_element_with_callbacks = pytest.mark.parametrize(
+    "element", [one for one in ELEMENTS if one.callbacks is not None], ids=lambda element: element.key
+)
+ADDRESS = "https://switchyard.example/elements/api-v2/events/some/unguessable"
 
 
 def doubled(names: list) -> list:
@@ -33,7 +38,7 @@ def doubled(names: list) -> list:
 
 
 def test_there_are_elements():
-    assert "connectwisecrmrest" in {element.key for element in ELEMENTS}
+    assert {"connectwisecrmrest", "connectwisehd"} <= {element.key for element in ELEMENTS}
 
 
 def test_keys_ids_and_entry_ids_are_unique():
@@ -133,12 +138,50 @@ def test_default_poller_configuration_parses_and_asks_for_resources_there_are(el
 
 
 @every_element
-def test_an_element_that_does_not_poll_offers_no_polling(element: Element):
+def test_polling_is_offered_exactly_where_there_is_something_to_poll(element: Element):
     keys = {entry.key for entry in entries_of(element)}
     polling = {"event.poller.refresh_interval", "event.poller.configuration"}
 
-    assert (keys & polling == polling) is (POLLING in element.event_methods)
+    assert keys & polling == (polling if element.poller_configuration else set())
     assert bool(element.poller_configuration) is (POLLING in element.event_methods)
+
+
+@every_element
+def test_callbacks_are_offered_exactly_where_the_element_has_them(element: Element):
+    keys = {entry.key for entry in entries_of(element)}
+    callbacks = {"event.callback.types", "event.callback.unsigned"}
+
+    assert keys & callbacks == (callbacks if element.callbacks else set())
+    assert (element.callbacks is not None) is (WEBHOOK in element.event_methods)
+    # What callbacks lose, a reconciling poll finds.
+    assert element.callbacks is None or element.poller_configuration
+
+
+@every_element_with_callbacks
+def test_callbacks_that_are_wanted_by_default_can_be_reconciled(element: Element):
+    assert element.callbacks is not None
+    wanted = element.callbacks.wanted("")
+
+    assert wanted
+    assert doubled(list(wanted)) == []
+    assert element.callbacks.covered_resources(wanted)
+    assert element.callbacks.covered_resources(wanted) <= set(element.poller_configuration)
+    assert element.callbacks.covered_resources(()) == frozenset()
+
+
+@every_element_with_callbacks
+def test_registered_url_keeps_the_address(element: Element):
+    assert element.callbacks is not None
+    assert element.callbacks.url(ADDRESS).startswith(ADDRESS)
+    assert element.callbacks.signature_header == element.callbacks.signature_header.lower() != ""
+    assert 400 <= element.callbacks.busy_status < 600
+
+
+@every_element_with_callbacks
+def test_callback_types_that_mean_nothing_are_refused_in_words(element: Element):
+    assert element.callbacks is not None
+    with pytest.raises(InvalidCallbackTypes, match="no-such-thing"):
+        element.callbacks.wanted("no-such-thing")
 
 
 @every_element
@@ -153,6 +196,10 @@ def test_resources_have_names_and_paths(element: Element):
         assert element.resource(resource.name) is resource
         for template, _ in resource.child_fields.values():
             assert template.count("{test}") == 1, resource.name
+        if resource.provider_names:
+            assert set(resource.field_types) <= set(resource.provider_names), resource.name
+            assert not set(resource.child_fields) & set(resource.provider_names), resource.name
+            assert doubled([name.casefold() for name in resource.provider_names]) == [], resource.name
 
 
 @every_element

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import orjson
 
 from connectors.element import FieldType
-from connectors.errors import InvalidQuery
+from connectors.errors import InvalidQuery, UnusableAnswer
 
 Record = dict[str, Any]
 
@@ -257,7 +256,7 @@ TIME_ENTRIES = Table(
         "workRole": "workRole.name",
         "agreement": "agreement.name",
         **_same("billableOption notes internalNotes status emailCc"),
-        "enteredBy": "enteredBy|_info.enteredBy",
+        "enteredBy": "enteredBy",
         "updatedBy": "_info.updatedBy",
     },
     booleans={
@@ -267,7 +266,7 @@ TIME_ENTRIES = Table(
         "emailResource": "emailResourceFlag",
         "emailContact": "emailContactFlag",
     },
-    datetimes={"dateEntered": "dateEntered|_info.dateEntered", "lastUpdated": "_info.lastUpdated"},
+    datetimes={"dateEntered": "dateEntered", "lastUpdated": "_info.lastUpdated"},
     milliseconds={"dateStart": "timeStart", "dateEnd": "timeEnd"},
     only_where={"ticketId": ("chargeToType", frozenset({"ServiceTicket", "ProjectTicket"}))},
 )
@@ -418,18 +417,12 @@ def _selected(resource_name: str, asked: Sequence[str]) -> Iterator[str]:
 
 # --- a page ---------------------------------------------------------------------------------------------------------
 
-_slices = msgspec.json.Decoder(list[msgspec.Raw])
-
-
-class _Identified(msgspec.Struct):
-    id: Any = None
-
-
-_identified = msgspec.json.Decoder(_Identified)
-
 
 def hub_page(resource_name: str, body: bytes, *, fields: Sequence[str] = ()) -> bytes:
-    """A complete JSON array of the provider's records as one of hub records, in the same order and number."""
+    """A complete JSON array of the provider's records as one of hub records, in the same order and number.
+
+    Raises UnusableAnswer where a record is nested without end.
+    """
 
     def mapped(record: Mapping[str, Any]) -> Record:
         found = hub_record(resource_name, record)
@@ -438,13 +431,12 @@ def hub_page(resource_name: str, body: bytes, *, fields: Sequence[str] = ()) -> 
     try:
         return orjson.dumps([mapped(record) for record in orjson.loads(body)])
     except (ValueError, TypeError, RecursionError):
-        # Legal JSON that only slow readers take, somewhere on the page: halves of surrogate pairs, endless depth.
-        return b"[" + b",".join(_slowly(bytes(raw), mapped) for raw in _slices.decode(body)) + b"]"
-
-
-def _slowly(text: bytes, mapped: Callable[[Mapping[str, Any]], Record]) -> bytes:
+        pass
     try:
-        return json.dumps(mapped(json.loads(text)), separators=(",", ":")).encode()
+        # Legal JSON that only slow readers take: half of a surrogate pair, a number with hundreds of digits.
+        page = json.loads(body)
+        text = json.dumps([mapped(record) for record in page], separators=(",", ":"), ensure_ascii=False)
+        # What is half a letter becomes the sign for that: the next reader is a quick one.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
     except (ValueError, RecursionError):
-        # Whatever it is, it has an id: the page was read to there.
-        return msgspec.json.encode(mapped({"id": _identified.decode(text).id}))
+        raise UnusableAnswer("A record is nested too deeply, or holds what is no JSON") from None
