@@ -18,7 +18,6 @@ from events.models import Callback
 from events.plain_cursor import follow_indexes, plain_cursor
 
 LEASE = timedelta(seconds=60)
-CLAIMED_AT_ONCE = 200
 BYTES_AT_ONCE = 16 * 1024 * 1024
 """Of bodies; the first callback is taken however long it is."""
 REFUSED_KEPT = 20
@@ -56,7 +55,7 @@ class Ended:
     """Until the next attempt, where it goes on waiting."""
 
 
-def claim(*, limit: int = CLAIMED_AT_ONCE) -> list[Claim]:
+def claim(*, limit: int) -> list[Claim]:
     """Take up to `limit` callbacks that are due and whose inbox is open, the longest due first."""
     with transaction.atomic(), plain_cursor() as cursor:
         follow_indexes(cursor)

@@ -28,6 +28,7 @@ from instances.models import Instance
 
 logger = logging.getLogger(__name__)
 
+CLAIMED_AT_ONCE = 200
 ASKING_SECONDS = 20.0
 """After its claim; later, what nobody has looked at is given back. With one more request it fits into the lease."""
 Result = Understood | NotUnderstood
@@ -58,7 +59,7 @@ def drain(*, is_stopping: Callable[[], bool] = lambda: False, keys: Keys = KEYS)
     # Whatever is committed from here on rings again, so it needs not be seen by the claims below.
     doorbell.CALLBACKS.answer()
     drained = Drained()
-    while not is_stopping() and (claims := callback_claims.claim()):
+    while not is_stopping() and (claims := callback_claims.claim(limit=CLAIMED_AT_ONCE)):
         _Batch(claims, is_stopping=is_stopping, keys=keys, drained=drained).run()
     if drained != Drained():
         logger.info(

@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 
 from config.celery import app
-from events import tasks
-from events.models import Delivery
+from events import doorbell, tasks
+from events.models import Callback, Delivery, Event
 from tests.events.conftest import publish
+from tests.factories import InboxFactory
 
 # The task replaces connections that are in no state to be used, and a test's open transaction looks like one.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -75,3 +76,34 @@ def test_pool_processes_see_that_the_worker_stops(running_worker):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     os.close(came)
     os.close(went)
+
+
+def test_callbacks_are_standardized_under_the_name_that_the_bell_and_beat_use(settings):
+    assert app.amqp.router.route({}, doorbell.CALLBACKS.task)["queue"].name == doorbell.CALLBACKS.queue
+    assert doorbell.CALLBACKS.task in app.tasks
+    (entry,) = [one for one in settings.CELERY_BEAT_SCHEDULE.values() if one["task"] == doorbell.CALLBACKS.task]
+    assert entry["options"] == {"queue": "callbacks", "expires": 10}
+
+
+def store_a_deletion() -> None:
+    instance = InboxFactory.create(accepts_unsigned=True).instance
+    assert instance is not None
+    Callback.objects.create(instance=instance, method="POST", body=b'{"Action":"deleted","Type":"contact","ID":7}')
+
+
+def test_the_task_standardizes_what_waits(running_worker):
+    store_a_deletion()
+
+    tasks.standardize(shard=3)
+
+    assert Callback.objects.get().state == Callback.DONE
+    assert Event.objects.count() == 1
+
+
+def test_a_worker_that_is_to_stop_begins_with_no_callback(running_worker):
+    store_a_deletion()
+    tasks.note_stop()
+
+    tasks.standardize()
+
+    assert Callback.objects.get().epoch == 0

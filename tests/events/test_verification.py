@@ -167,6 +167,7 @@ class TestReplacedKeys:
 
         with pytest.raises(KeyUnavailable) as raised:
             desk.verify(genuine)
+        assert raised.value.wait is not None
         desk.now += raised.value.wait.total_seconds()
 
         assert desk.verify(genuine, received_at=received_at)
