@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import orjson
 
 from connectors import configuration_entries as keys
 from connectors import poller
@@ -51,7 +54,7 @@ class Configuration:
         """
         source: object = self.columns["poller_configuration"]
         if source is None:
-            source = self.entries.get(LEGACY_POLLER_URLS) or self._default_pollers()
+            source = self.entries.get(LEGACY_POLLER_URLS) or self.default_pollers()
         if not source:
             return {}
         try:
@@ -63,7 +66,8 @@ class Configuration:
             raise InvalidRequest(f"{POLLED_OBJECTS}: {unknown[0][:100]} is not polled; {', '.join(pollers)} are")
         return {name: one for name, one in pollers.items() if not wanted or name in wanted}
 
-    def _default_pollers(self) -> Mapping[str, Any]:
+    def default_pollers(self) -> Mapping[str, Any]:
+        """What holds as long as no poller configuration was sent."""
         pollers, callbacks = self.element.poller_configuration, self.element.callbacks
         if self.columns["event_method"] != WEBHOOK or callbacks is None:
             return pollers
@@ -104,6 +108,8 @@ def merged(before: Configuration, sent: Mapping[str, object]) -> Configuration:
     columns, entries = dict(before.columns), dict(before.entries)
     own = {field.key: field for field in before.element.fields}
     for key, value in canonical(before.element, sent).items():
+        if key == keys.POLLER_CONFIGURATION and _is_the_default_sent_back(before, value):
+            continue
         if (setting := _SETTING_OF.get(key)) is not None:
             columns[setting.column] = setting.parse(key, value, before.element)
         elif key == keys.NOTIFICATION_TYPE and value not in (None, "", "webhook"):
@@ -116,6 +122,16 @@ def merged(before: Configuration, sent: Mapping[str, object]) -> Configuration:
         else:
             entries[key] = text_of(value)
     return Configuration(element=before.element, columns=columns, entries=entries)
+
+
+def _is_the_default_sent_back(before: Configuration, value: object) -> bool:
+    """Of an instance that is told by callbacks. What is polled has to go on following `event.callback.types`."""
+    if before.element.callbacks is None or before.columns[_SETTING_OF[keys.POLLER_CONFIGURATION].column] is not None:
+        return False
+    try:
+        return (orjson.loads(value) if isinstance(value, str) else value) == dict(before.default_pollers())
+    except orjson.JSONDecodeError:
+        return False
 
 
 def canonical(element: Element, sent: Mapping[str, object]) -> dict[str, object]:
@@ -162,7 +178,10 @@ def _shown(configuration: Configuration, *, subscription_id: str) -> Iterator[Sh
             value = MASK if value and is_secret(element, entry.key) else value
         # The element's default polls nothing while the older form of the poller configuration is in force.
         is_overruled = entry.key == keys.POLLER_CONFIGURATION and configuration.entries.get(LEGACY_POLLER_URLS)
-        value = entry.default_value if value is None and not is_overruled else value
+        if value is None and not is_overruled:
+            value = entry.default_value
+            if entry.key == keys.POLLER_CONFIGURATION:
+                value = json.dumps(dict(configuration.default_pollers()))
         yield ShownEntry(id=entry.id, key=entry.key, name=entry.name, value=value, is_required=entry.required)
     # A webhook element declares no polling settings, yet clients send them and read them back.
     unset = blank(element).columns
