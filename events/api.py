@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from events import serializers, subscriptions, where
 from events.models import Delivery, Event, Subscription
+from events.provenance import provenance_of
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
 from instances.errors import Conflict, InvalidRequest, NotFound, NotPermitted
 from instances.models import Instance, Organization, User
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class _View(APIView):
+class ApiView(APIView):
     permission_classes: tuple[type[BasePermission], ...] = (NeedsUserAndOrganization,)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -42,32 +43,33 @@ class _View(APIView):
         return event
 
 
-class InstanceEventsView(_View):
+class InstanceEventsView(ApiView):
     """GET /instances/{id}/events and /instances/events (of the token), newest first."""
 
     def get_permissions(self) -> list[Any]:
         return [NeedsUserAndOrganization() if "instance_id" in self.kwargs else NeedsAllThree()]
 
     def get(self, request: Request, **path: str) -> Response:
-        instance = _instance(request, path["instance_id"]) if "instance_id" in path else instance_of(request)
+        instance = named_instance(request, path["instance_id"]) if "instance_id" in path else instance_of(request)
         rows = serializers.with_status(Event.objects.filter(instance=instance))
         page = page_of(rows, request, is_newest_first=True)
         shows = shows_bodies(request)
         return page.response([serializers.event_object(event, shows_bodies=shows) for event in page.rows])
 
 
-class EventView(_View):
+class EventView(ApiView):
     """GET /instances/events/{eventId} and /instances/{id}/events/{eventId}."""
 
     def get(self, request: Request, *, event_id: str, instance_id: str | None = None) -> Response:
         rows = self.events(request)
         if instance_id is not None:
-            rows = rows.filter(instance=_instance(request, instance_id))
+            rows = rows.filter(instance=named_instance(request, instance_id))
         event = self.event(serializers.with_status(rows), event_id)
-        return Response(serializers.event_object(event, shows_bodies=shows_bodies(request)))
+        shown = serializers.event_object(event, shows_bodies=shows_bodies(request))
+        return Response({**shown, "provenance": provenance_of(event)})
 
 
-class SubscriptionsView(_View):
+class SubscriptionsView(ApiView):
     def get(self, request: Request) -> Response:
         page = page_of(Subscription.objects.filter(organization=organization_of(request)), request)
         return page.response([serializers.subscription_object(row) for row in page.rows])
@@ -79,7 +81,7 @@ class SubscriptionsView(_View):
         return Response(serializers.subscription_object(subscription))
 
 
-class SubscriptionView(_View):
+class SubscriptionView(ApiView):
     def get(self, request: Request, *, subscription_id: str) -> Response:
         return Response(serializers.subscription_object(_subscription(request, subscription_id)))
 
@@ -97,7 +99,7 @@ class SubscriptionView(_View):
         return Response(status=200)
 
 
-class DeliveriesView(_View):
+class DeliveriesView(ApiView):
     """GET and PUT /notifications/subscriptions/deliveries?where=..."""
 
     def get(self, request: Request) -> Response:
@@ -123,7 +125,7 @@ class DeliveriesView(_View):
         return Response(_objects(_shown(begun, request), request), headers={"Elements-Total-Count": str(count)})
 
 
-class NotificationDeliveriesView(_View):
+class NotificationDeliveriesView(ApiView):
     """GET /notifications/{nId}/subscriptions/deliveries, and one of them under /subscriptions/{sId}/deliveries."""
 
     def get(self, request: Request, *, notification_id: str, subscription_id: str | None = None) -> Response:
@@ -137,7 +139,7 @@ class NotificationDeliveriesView(_View):
         return Response(_objects([delivery], request)[0])
 
 
-class AccountSettingsView(_View):
+class AccountSettingsView(ApiView):
     """/accounts/settings is the caller's own account, whose id is the organization's."""
 
     def get(self, request: Request, *, account_id: str | None = None) -> Response:
@@ -172,7 +174,7 @@ def _number(text: str) -> int:
     return min(int(text), LARGEST_NUMBER) if text.isascii() and text.isdecimal() and len(text) < 40 else 0
 
 
-def _instance(request: Request, instance_id: str) -> Instance:
+def named_instance(request: Request, instance_id: str) -> Instance:
     instance = Instance.objects.filter(pk=_number(instance_id), organization=organization_of(request)).first()
     if instance is None:
         raise NotFound(f"There is no instance {instance_id[:40]}")

@@ -58,10 +58,10 @@ def begin(inbox_ids: Sequence[int], *, patience_seconds: float = PATIENCE_SECOND
     return not left
 
 
-def check_now(inbox: Inbox) -> bool:
-    """Somebody asks for a look at the provider, whenever the next one is due."""
+def check_now(inbox: Inbox, *, patience_seconds: float = PATIENCE_SECONDS) -> bool:
+    """Look at the provider although no check is due yet. Returns whether it agrees."""
     Inbox.objects.filter(pk=inbox.pk).update(next_check_at=Now())
-    return begin([inbox.pk])
+    return begin([inbox.pk], patience_seconds=patience_seconds)
 
 
 def carry_on(inbox_id: int) -> None:

@@ -2,13 +2,16 @@
 
 from django.urls import URLPattern, path
 
-from events import api
+from events import api, callbacks_api, receive_urls
 
 urlpatterns: list[URLPattern] = [
+    *receive_urls.urlpatterns,
     path("instances/events", api.InstanceEventsView.as_view()),
     path("instances/events/<str:event_id>", api.EventView.as_view()),
     path("instances/<str:instance_id>/events", api.InstanceEventsView.as_view()),
     path("instances/<str:instance_id>/events/<str:event_id>", api.EventView.as_view()),
+    path("instances/<str:instance_id>/registrations", callbacks_api.RegistrationsView.as_view()),
+    path("instances/<str:instance_id>/callbacks", callbacks_api.CallbacksView.as_view()),
     path("notifications/subscriptions", api.SubscriptionsView.as_view()),
     path("notifications/subscriptions/deliveries", api.DeliveriesView.as_view()),
     path("notifications/subscriptions/<str:subscription_id>", api.SubscriptionView.as_view()),

@@ -48,6 +48,7 @@ class TestEvents:
             "status": "NOTIFIED",
             "providerData": orjson.dumps(body["message"]["raw"]).decode(),
             "notifiedData": [body],
+            "provenance": "poll",
         }
         assert api.get(f"/instances/events/{event.pk}").json() == answer.json()
 
