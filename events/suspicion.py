@@ -6,11 +6,10 @@ is written down on the inboxes it concerns, and their reconciling polls come at 
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -21,10 +20,10 @@ from events import signals
 
 logger = logging.getLogger(__name__)
 
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 0.5
 """Between two tries to write down what is noted, while the database is away."""
-PAUSE_SECONDS = 5.0
-"""Between two windows that one process opens for going trouble: each has polls begin."""
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.25, 8.0
+"""Between two windows that one process opens while trouble goes on: each has polls begin. It doubles."""
 
 
 def open_window(*, instance_ids: Collection[int], reason: str) -> list[int]:
@@ -53,7 +52,7 @@ def close(*, instance_id: int, covered_since: datetime) -> None:
 def note_trouble(*, reason: str, instance_ids: Collection[int] | None = None) -> None:
     """Have windows opened for these instances, or for all, as soon as the database takes it. Never raises.
 
-    Costs the caller nothing: a thread of this process tries until it succeeds, then ends.
+    Does not wait for the database: a thread of this process tries until it succeeds, then ends.
     """
     _notes.add(reason, instance_ids)
 
@@ -63,24 +62,22 @@ def flush() -> None:
     noted = _notes.take()
     try:
         with transaction.atomic():
-            everywhere = noted.pop(None, "")
-            if everywhere:
-                opened = open_for_all(reason=everywhere)
-            else:
-                by_reason: dict[str, list[int]] = {}
-                for instance_id, reason in noted.items():
-                    if instance_id is not None:
-                        by_reason.setdefault(reason, []).append(instance_id)
-                opened = [
-                    instance_id
-                    for reason, ids in by_reason.items()
-                    for instance_id in open_window(instance_ids=ids, reason=reason)
-                ]
+            opened = _open_noted(noted)
     except BaseException:
-        _notes.put_back(noted | ({None: everywhere} if everywhere else {}))
+        _notes.put_back(noted)
         raise
     if opened:
-        logger.info("suspect windows opened", extra={"instances": len(opened), "reason": everywhere or min(by_reason)})
+        logger.info("suspect windows opened", extra={"instances": opened, "reasons": sorted(set(noted.values()))})
+
+
+def _open_noted(noted: Mapping[int | None, str]) -> int:
+    if None in noted:
+        return len(open_for_all(reason=noted[None]))
+    by_reason: dict[str, list[int]] = {}
+    for instance_id, reason in noted.items():
+        assert instance_id is not None
+        by_reason.setdefault(reason, []).append(instance_id)
+    return sum(len(open_window(instance_ids=ids, reason=reason)) for reason, ids in by_reason.items())
 
 
 def _open(statement: str, values: dict[str, Any]) -> list[int]:
@@ -121,28 +118,32 @@ class _Notes:
             self._reasons = noted | self._reasons
 
     def _run(self) -> None:
+        pause = SHORTEST_PAUSE_SECONDS
+        while True:
+            self._write_down()
+            # What goes on is noted again meanwhile: it moves the windows, so that polls cover all of it.
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            with self._lock:
+                if not self._reasons:
+                    self._thread = None
+                    return
+
+    def _write_down(self) -> None:
         has_failed = False
-        try:
-            while True:
-                try:
-                    flush()
-                except DatabaseError as error:
-                    if not has_failed:
-                        logger.info("suspect windows wait for the database", extra={"error": type(error).__name__})
-                    has_failed = True
-                    with contextlib.suppress(DatabaseError):
-                        connection.close()
-                    time.sleep(RETRY_SECONDS)
-                    continue
-                has_failed = False
+        while True:
+            try:
+                flush()
+            except DatabaseError as error:
+                if not has_failed:
+                    logger.info("suspect windows wait for the database", extra={"error": type(error).__name__})
+                has_failed = True
+            else:
+                return
+            finally:
+                # Kept open it would be in the way of nobody, and of use to nobody.
                 connection.close()
-                time.sleep(PAUSE_SECONDS)
-                with self._lock:
-                    if not self._reasons:
-                        self._thread = None
-                        return
-        finally:
-            connection.close()
+            time.sleep(RETRY_SECONDS)
 
 
 _notes = _Notes()

@@ -14,6 +14,7 @@ from events import doorbell
 from events.deliver import drain
 from events.models import Event
 from tests.events.conftest import publish
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,3 +87,27 @@ def test_a_broker_that_takes_no_message_leaves_the_bell_to_the_next_commit(insta
     publish(instance, first=2)
 
     assert queue() == 1
+
+
+def test_bells_are_rung_and_answered_apart(instance, queue, settings):
+    server = redis.Redis.from_url(settings.REDIS_URL)
+    server.delete("callbacks")
+    doorbell.CALLBACKS.ring()
+    doorbell.CALLBACKS.ring()
+    publish(instance)
+    doorbell.DELIVERIES.answer()
+    publish(instance, first=2)
+
+    assert (queue(), server.llen("callbacks")) == (2, 1)
+    server.delete("callbacks")
+
+
+def test_who_does_not_wait_for_redis_has_rung_all_the_same(queue):
+    for _ in range(100):
+        doorbell.DELIVERIES.ring_soon()
+    until(lambda: queue() == 1)
+
+    doorbell.DELIVERIES.answer()
+    doorbell.DELIVERIES.ring_soon()
+
+    until(lambda: queue() == 2)

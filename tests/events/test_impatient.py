@@ -1,0 +1,128 @@
+"""A statement ends in time: with rows, or with an error and without a connection."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import psycopg
+import pytest
+from django.db import OperationalError, ProgrammingError, connection
+
+from events.impatient import TooSlow, fetch_within
+from tests.waiting import until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def pid_of_server() -> int:
+    return fetch_within(5, "SELECT pg_backend_pid()", {})[0][0]
+
+
+@pytest.fixture
+def another():
+    """A connection of somebody else's."""
+    settings = connection.settings_dict
+    with psycopg.connect(
+        host=settings["HOST"], user=settings["USER"], dbname=settings["NAME"], autocommit=True
+    ) as connected:
+        yield connected
+
+
+def test_rows_come_back_and_the_connection_stays():
+    pid = pid_of_server()
+
+    assert fetch_within(5, "SELECT %(a)b::int + 1, 'ü'", {"a": 41}) == [(42, "ü")]
+    assert pid_of_server() == pid
+
+
+def test_a_connection_that_was_ended_is_replaced_without_anybody_noticing(another):
+    pid = pid_of_server()
+    another.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+    assert pid_of_server() != pid
+
+
+def test_a_statement_that_takes_too_long_is_given_up_and_ended_at_the_server(another):
+    began = time.monotonic()
+
+    with pytest.raises(TooSlow):
+        fetch_within(0.3, "SELECT pg_sleep(60)", {})
+
+    assert time.monotonic() - began < 2
+    until(
+        lambda: (
+            another.execute(
+                "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(60)%%' AND state = 'active'"
+            ).fetchone()
+            is None
+        )
+    )
+    assert fetch_within(5, "SELECT 1", {}) == [(1,)]
+
+
+def test_a_row_that_somebody_holds_is_not_waited_for_forever(another, owner):
+    holding = psycopg.connect(another.info.dsn)
+    holding.execute("LOCK TABLE events_inbox IN ACCESS EXCLUSIVE MODE")
+
+    with pytest.raises(TooSlow):
+        fetch_within(0.3, "SELECT count(*) FROM events_inbox", {})
+
+    until(lambda: another.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None)
+    holding.close()
+    assert fetch_within(5, "SELECT count(*) FROM events_inbox", {}) == [(0,)]
+
+
+def test_a_server_that_hangs_is_given_up_in_time():
+    pid = pid_of_server()
+    os.kill(pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        with pytest.raises(TooSlow):
+            fetch_within(0.3, "SELECT 1", {})
+        assert time.monotonic() - began < 2
+        assert pid_of_server() != pid
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_takes_no_connection_is_given_up_in_time(tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(tmp_path / ".s.PGSQL.5432"))
+        deaf.listen()
+        connection.close()
+        monkeypatch.setitem(connection.settings_dict, "HOST", str(tmp_path))
+        began = time.monotonic()
+
+        with pytest.raises(OperationalError):
+            fetch_within(3, "SELECT 1", {})
+
+    assert time.monotonic() - began < 5
+    monkeypatch.undo()
+    assert fetch_within(5, "SELECT 1", {}) == [(1,)]
+
+
+def test_a_mistake_of_ours_is_not_tried_again_and_keeps_the_connection():
+    pid = pid_of_server()
+
+    with pytest.raises(ProgrammingError):
+        fetch_within(5, "SELECT nothing", {})
+
+    assert pid_of_server() == pid
+
+
+def test_threads_have_connections_of_their_own():
+    found: list[int] = []
+
+    def look() -> None:
+        found.append(pid_of_server())
+        connection.close()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+
+    assert found != [pid_of_server()]
