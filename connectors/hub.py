@@ -1,7 +1,7 @@
 """The one road to records: polls and the hub API ask here, and the element's client asks the provider.
 
 find        one page, as the hub API returns it: nulls left out where the instance says so, an opaque page token
-read_all    every page, as the provider sent it, stable while records are edited
+read_all    every page, as the element has it, stable while records are edited
 get, count  one record; how many there are
 """
 
@@ -102,7 +102,8 @@ def read_all(
 ) -> Iterator[Page]:
     """Every page, by id. Edits, inserts and deletions meanwhile neither hide nor repeat a record.
 
-    The pages hold the provider's bytes, nulls included. There is always a first page, and it may be empty.
+    The pages hold records as the element has them, nulls included: the provider's bytes, unless it has other names.
+    There is always a first page, and it may be empty.
     """
     resource = resource_of(connection, resource_name)
     query = Query(where=_parsed(where), page_size=min(page_size, LARGEST_PAGE_SIZE), is_stable=True)

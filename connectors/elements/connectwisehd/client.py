@@ -11,6 +11,7 @@ from connectors.connection import Connection
 from connectors.egress import Answer
 from connectors.element import Resource
 from connectors.elements.connectwisehd import records
+from connectors.elements.connectwisehd.tables import TABLES, Table
 from connectors.elements.connectwisehd.ways import Way, worked
 from connectors.errors import (
     ConnectorError,
@@ -70,7 +71,7 @@ class Client(ConnectWiseClient):
         return replace(record, fields=records.hub_record(resource.name, record.fields))
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:
-        where = query.where and _only_where_it_means_this(query.where, records.TABLES[resource.name])
+        where = query.where and _only_where_it_means_this(query.where, TABLES[resource.name])
         return super()._filter(resource, replace(query, where=where))
 
     def _fields(self, resource: Resource, query: Query) -> Sequence[str]:
@@ -150,7 +151,7 @@ def _is_wrong_host(error: ConnectorError) -> bool:
     return False
 
 
-def _only_where_it_means_this(where: Expression, table: records.Table) -> Expression:
+def _only_where_it_means_this(where: Expression, table: Table) -> Expression:
     """The same with each test of a field that means it only for some records narrowed down to these."""
     if isinstance(where, And | Or):
         return type(where)(tuple(_only_where_it_means_this(term, table) for term in where.terms))

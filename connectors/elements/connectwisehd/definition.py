@@ -7,7 +7,7 @@ from types import MappingProxyType
 from connectors.element import POLLING, WEBHOOK, ConfigField, Element, Resource
 from connectors.elements.connectwisehd.callbacks import CALLBACKS
 from connectors.elements.connectwisehd.client import Client
-from connectors.elements.connectwisehd.records import TABLES
+from connectors.elements.connectwisehd.tables import TABLES
 
 _DATES = {
     f"{which}Date{part}": value

@@ -11,7 +11,7 @@ import pytest
 from connectors import ceql, hub, poller
 from connectors.connection import Connection
 from connectors.elements.connectwisehd.definition import ELEMENT
-from connectors.elements.connectwisehd.records import TABLES
+from connectors.elements.connectwisehd.tables import TABLES
 from connectors.errors import InvalidQuery, RecordNotFound
 from connectors.sandbox import Sandbox
 from connectors.sandbox.collection import Collection

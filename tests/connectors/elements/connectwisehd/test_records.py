@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.elements.connectwisehd import records
-from connectors.elements.connectwisehd.records import TABLES, hub_page, hub_record
+from connectors.elements.connectwisehd.records import hub_page, hub_record
+from connectors.elements.connectwisehd.tables import TABLES
 from connectors.errors import InvalidQuery, UnusableAnswer
 from connectors.hub import without_nulls
 
@@ -34,6 +36,10 @@ CONTACT: dict[str, Any] = {
     "customFields": [{"id": 15, "caption": "Region", "value": None}],
     "_info": {"lastUpdated": "2026-06-09T21:59:47Z", "updatedBy": "jsmith", "notes_href": "https://..."},
 }
+
+
+def hub_paths(resource: str) -> list[str]:
+    return [*TABLES[resource].paths(), *TABLES[resource].communications]
 
 
 def mapped(resource: str, record: dict[str, Any]) -> dict[str, Any]:
@@ -181,14 +187,23 @@ def test_start_and_end_of_a_time_entry_are_milliseconds(stamp, milliseconds):
 
 @pytest.mark.parametrize("resource", sorted(TABLES))
 def test_empty_record_has_every_field_as_null(resource):
-    table = TABLES[resource]
-    names = {name.partition(".")[0] for name in (*table.paths(), *table.communications)}
+    names = {name.partition(".")[0] for name in hub_paths(resource)}
 
     record = hub_record(resource, {})
 
     assert set(record) == names
     assert next(iter(record)) == "id"
     assert {value for value in record.values() if not isinstance(value, dict)} == {None}
+
+
+@pytest.mark.parametrize("resource", sorted(TABLES))
+def test_readme_lists_every_field(resource):
+    readme = importlib.resources.files("connectors.elements.connectwisehd").joinpath("README.md").read_text()
+    section = readme.partition(f"### Fields of `{resource}`")[2].partition("\n#")[0]
+    names = [name.rpartition(".")[2] for name in hub_paths(resource)]
+
+    ranges = [f"userDefinedField{number}" for number in range(2, 10)]
+    assert [name for name in names if f"`{name}`" not in section and name not in ranges] == []
 
 
 def test_resource_that_is_not_mapped_is_a_key_error():
