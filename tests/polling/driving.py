@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
 from django.db.models.functions import Now
 
+from connectors.sandbox import LoggedRequest, Sandbox
 from events.models import Event
 from instances.models import Instance
 from polling import schedule
 from polling.models import PollCursor
 from polling.poll import poll_resource
 from polling.reading import PART_SIZE
+
+PAGED = {
+    "contacts": {
+        "url": "/hubs/crm/contacts?where=lastUpdated>'${gmtDate:yyyy-MM-dd'T'HH:mm:ss'Z'}'",
+        "idField": "id",
+        "pageSize": 3,
+        "datesConfiguration": {
+            f"{which}Date{part}": value
+            for which in ("updated", "created")
+            for part, value in (("Field", "_info.lastUpdated"), ("Format", "yyyy-MM-dd'T'HH:mm:ss'Z'"))
+        },
+    }
+}
+"""Contacts, three on a page."""
 
 
 @dataclass(frozen=True)
@@ -55,3 +71,17 @@ def reports(instance: Instance) -> list[Reported]:
 def told(instance: Instance) -> list[tuple[int, str]]:
     """(object id, event type) of every change, sorted: to be compared with what was done at the provider."""
     return sorted((int(one.object_id), one.event_type) for one in reports(instance))
+
+
+def on_list(sandbox: Sandbox, number: int, act: Callable[[], object]) -> None:
+    """Do something once, right before the `number`th page from now on is answered."""
+    pages = 0
+
+    def hook(request: LoggedRequest) -> None:
+        nonlocal pages
+        if request.endpoint == "/company/contacts":
+            pages += 1
+            if pages == number:
+                act()
+
+    sandbox.on_request = hook
