@@ -113,7 +113,8 @@ def _finish(claim: Claim, inbox: Inbox, *, outcome: Outcome) -> bool | None:
     error = outcome.error
     with transaction.atomic():
         if inbox.instance_id is not None:
-            Instance.objects.select_for_update().filter(pk=inbox.instance_id).first()
+            # Not its key: callbacks that come in meanwhile do not wait for it.
+            Instance.objects.select_for_update(no_key=True).filter(pk=inbox.instance_id).first()
         is_current = inbox_claims.hold(claim) == inbox.wanted_version
         begun = _begun(inbox)
         if begun and inbox.is_open and inbox.instance_id is not None:
