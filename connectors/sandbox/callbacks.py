@@ -168,9 +168,13 @@ class Callbacks:
         """Sign with another key under the same id: whoever remembers the old one must ask again."""
         self.keys.replace()
 
-    def wait_until_idle(self, timeout: float) -> None:
-        """Return when nothing waits and nothing is tried again. Raises TimeoutError after `timeout` seconds."""
+    def wait_until_idle(self, timeout: float) -> bool:
+        """True when nothing waits and nothing is tried again. Raises TimeoutError after `timeout` seconds.
+
+        It raises, instead of answering False, for those who do not look at the answer.
+        """
         self.sender.wait_until_idle(timeout)
+        return True
 
     @property
     def waiting(self) -> int:
