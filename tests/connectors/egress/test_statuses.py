@@ -140,3 +140,30 @@ def test_the_providers_words_are_shortened():
 @pytest.mark.timeout(5)
 def test_hostile_markup_takes_no_time(body):
     assert len(provider_message(body)) <= LONGEST_MESSAGE
+
+
+@pytest.mark.parametrize(
+    "body, codes",
+    [
+        (
+            b'{"code":"InvalidObject","errors":[{"code":"ObjectExists"},{"code":"x"}]}',
+            ("InvalidObject", "ObjectExists", "x"),
+        ),
+        (b'{"code":"NotFound","message":"m","errors":null}', ("NotFound",)),
+        (b'{"errors":[null,7,{},{"code":7},{"code":""},{"code":"ObjectExists"}]}', ("ObjectExists",)),
+        (b'{"code":["x"],"errors":{"code":"y"}}', ()),
+        (b'{"code":"%b"}' % (b"x" * 101), ()),
+        (b"<html>", ()),
+        (b"[" * 50_000, ()),
+        (b"", ()),
+    ],
+)
+@pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
+def test_the_providers_own_codes_come_along(status, body, codes):
+    assert error_of(answer(status, body)).codes == codes
+
+
+def test_no_answer_brings_codes_without_end():
+    body = b'{"errors":[%b]}' % b",".join([b'{"code":"ObjectExists"}'] * 500)
+
+    assert len(error_of(answer(400, body)).codes) == 20

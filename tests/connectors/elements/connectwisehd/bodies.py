@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from connectors import registry
 from connectors.callbacks import Callbacks, InboundCallback
 from connectors.connection import Connection
+from connectors.sandbox.server import Answer, LocalServer, Request
 
 ELEMENT = registry.element("connectwisehd")
 assert ELEMENT.callbacks is not None
@@ -49,3 +50,24 @@ def connection(server: str = CLOUD, *, company: str = "acme", **others: str) -> 
             "helpdesk.connectwise.password": others.get("password", "canary-password"),
         },
     )
+
+
+class Catcher:
+    """Takes callbacks on loopback and keeps them as the receiver would."""
+
+    def __init__(self) -> None:
+        self.caught: list[InboundCallback] = []
+        self._server = LocalServer(self._catch)
+        self.url = self._server.url
+
+    def _catch(self, request: Request) -> Answer:
+        signature = request.headers.get(CALLBACKS.signature_header, "")
+        self.caught.append(InboundCallback(body=request.body, signature=signature, query=request.query))
+        return Answer(status=200, body=b"{}")
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.stop()
