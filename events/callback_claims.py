@@ -19,7 +19,7 @@ from events.plain_cursor import follow_indexes, plain_cursor
 
 LEASE = timedelta(seconds=60)
 BYTES_AT_ONCE = 16 * 1024 * 1024
-"""Of bodies; the first callback is taken however long it is."""
+"""Of bodies; the last callback that begins within them is taken whole."""
 REFUSED_KEPT = 20
 """Of each instance, for people to look at."""
 REFUSED_BODY = 4096

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from django.db import transaction
+from django.db.models.functions import Now
 
 from connectors.sandbox import Sandbox
 from connectors.sandbox.callbacks import SentCallback
@@ -97,3 +98,7 @@ def connect(sandbox: Sandbox, url: str, *, user: Any = None, **inbox: Any) -> Li
 def contents() -> dict[int, tuple[str, str]]:
     """State and reason of every callback, by its id."""
     return {row.pk: (row.state, row.reason) for row in Callback.objects.order_by("pk")}
+
+
+def make_due() -> None:
+    Callback.objects.update(next_attempt_at=Now())

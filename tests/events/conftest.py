@@ -10,10 +10,11 @@ from django.db import transaction
 
 import config.celery  # noqa: F401  # makes the project's application the current one, as every process does
 from connectors.change import UPDATED, Change
-from events import doorbell, subscriptions
+from events import doorbell, subscriptions, verification
 from events.models import Event, Subscription
 from events.record import record
 from instances.models import Instance
+from tests.events.calling import Line, connect
 from tests.events.sink import Sink
 from tests.factories import InstanceFactory
 
@@ -84,3 +85,10 @@ def instance(owner, sink) -> Instance:
 @pytest.fixture
 def subscription(instance) -> Subscription:
     return Subscription.objects.get(instance=instance)
+
+
+@pytest.fixture
+def line(sandbox, sink, owner) -> Line:
+    """An instance of connectwisehd that the sandbox calls back, with no key known yet."""
+    verification.KEYS.forget()
+    return connect(sandbox, sink.url, user=owner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -12,7 +13,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from connectors.change import UPDATED, Change
-from events import callback_claims, verification
+from events import callback_claims
 from events.models import Callback, Delivery, Event, Inbox, SeenChange
 from events.record import record
 from events.standardize import drain
@@ -20,20 +21,9 @@ from events.understanding import Understanding
 from events.verification import KEYS
 from instances import provisioning
 from instances.models import Instance
-from tests.events.calling import Line, connect
 from tests.events.conftest import POLLED_AT
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def no_known_keys():
-    verification.KEYS.forget()
-
-
-@pytest.fixture
-def line(sandbox, sink, owner) -> Line:
-    return connect(sandbox, sink.url, user=owner)
 
 
 def together(*actions: Callable[[], object]) -> None:
@@ -112,6 +102,18 @@ def test_a_drain_that_dies_before_it_records_loses_and_invents_nothing(line):
     assert set(Callback.objects.values_list("epoch", flat=True)) == {2}
 
 
+def test_long_bodies_are_claimed_a_few_at_a_time(line, monkeypatch):
+    monkeypatch.setattr(callback_claims, "BYTES_AT_ONCE", 1000)
+    sizes = [5000, 400, 400, 400, 400, 5000]
+    ids = [line.store(b"x" * size).pk for size in sizes]
+
+    claimed = []
+    while claims := callback_claims.claim(limit=200):
+        claimed.append(sorted(claim.callback_id for claim in claims))
+
+    assert claimed == [ids[:1], ids[1:4], ids[4:]]
+
+
 def test_what_was_found_out_under_an_old_claim_is_not_written(line):
     callback = line.store_signed(line.words())
     (old,) = callback_claims.claim(limit=200)
@@ -175,6 +177,35 @@ def test_a_poll_and_a_drain_with_the_same_changes_tell_each_once(line):
     by_poll = sum(event.change_count for event in Event.objects.filter(source=Event.POLL))
     assert SeenChange.objects.filter(found_by=SeenChange.BOTH).count() == by_poll
     assert not SeenChange.objects.filter(found_by=SeenChange.POLL).exists()
+
+
+def test_a_switch_that_is_under_way_is_waited_for(line):
+    """Off means off: what the switch has not committed yet is not decided without it."""
+    callback = line.store_signed(line.words())
+    draining = threading.Thread(target=lambda: together(drain))
+
+    with transaction.atomic():
+        Instance.objects.select_for_update().get(pk=line.instance.pk)
+        Instance.objects.update(is_events_enabled=False)
+        draining.start()
+        wait_until(somebody_waits_for_a_lock)
+        callback.refresh_from_db()
+        assert callback.epoch == 1
+    draining.join(30)
+
+    assert Event.objects.count() == Callback.objects.count() == 0
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    give_up_at = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < give_up_at, "it did not come to that"
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def test_switching_events_off_and_a_drain_never_block_each_other(line):
