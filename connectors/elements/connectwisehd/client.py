@@ -35,6 +35,8 @@ PASSWORD = "helpdesk.connectwise.password"  # noqa: S105 (the name of a configur
 CLIENT_ID = "connectwise.clientID"
 
 _ROOT: Final = f"/v4_6_release{API_PATH}"
+# Callbacks of the type ticket tell of project tickets too. One that is not among the others is not deleted therefore.
+_ELSEWHERE: Final = {"incidents": "/project/tickets"}
 _CHEAPEST: Final = Call(method="GET", path="/system/info")
 
 
@@ -67,7 +69,12 @@ class Client(ConnectWiseClient):
         return replace(page, body=records.hub_page(resource.name, page.body, fields=query.fields))
 
     def get(self, resource: Resource, record_id: str) -> Record:
-        record = super().get(resource, record_id)
+        try:
+            record = super().get(resource, record_id)
+        except RecordNotFound:
+            if (elsewhere := _ELSEWHERE.get(resource.name)) is None:
+                raise
+            record = super().get(replace(resource, path=elsewhere), record_id)
         return replace(record, fields=records.hub_record(resource.name, record.fields))
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:

@@ -282,3 +282,19 @@ def test_moment_that_is_none_is_refused(where):
 def test_email_cannot_be_sorted_by(connection):
     with pytest.raises(InvalidQuery, match="lies in a list"):
         hub.find(connection, "contacts", order_by="email")
+
+
+def test_a_single_incident_may_be_a_project_ticket(connection, sandbox):
+    sandbox.behave(
+        path="/project/tickets/4711",
+        body={"id": 4711, "summary": "Move the servers", "_info": {"lastUpdated": "2026-06-09T21:59:47Z"}},
+    )
+    record = hub.get(connection, "incidents", "4711")
+    assert (record.fields["summary"], record.fields["lastUpdated"]) == ("Move the servers", "2026-06-09T21:59:47Z")
+
+    with pytest.raises(RecordNotFound):
+        hub.get(connection, "incidents", "4711")
+    sandbox.requests.clear()
+    with pytest.raises(RecordNotFound):
+        hub.get(connection, "contacts", "4711")
+    assert [one.endpoint for one in sandbox.requests] == ["/company/contacts/4711"]
