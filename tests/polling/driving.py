@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import orjson
+from django.db.backends.utils import CursorWrapper
 from django.db.models.functions import Now
 
 from connectors.sandbox import LoggedRequest, Sandbox
@@ -85,3 +87,14 @@ def on_list(sandbox: Sandbox, number: int, act: Callable[[], object]) -> None:
                 act()
 
     sandbox.on_request = hook
+
+
+def wait_for_waiting(cursor: CursorWrapper, count: int) -> None:
+    """Until so many sessions wait for a lock."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
+        if cursor.fetchone() == (count,):
+            return
+        cursor.execute("SELECT pg_sleep(0.02)")  # the others need the processor
+    raise AssertionError("nobody came to wait")

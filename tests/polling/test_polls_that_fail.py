@@ -7,14 +7,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
-from django.db.backends.utils import CursorWrapper
 
 from connectors.change import CREATED, UPDATED
 from connectors.sandbox import Sandbox
@@ -22,7 +20,7 @@ from events.models import Delivery, Event, SeenChange
 from instances import provisioning
 from instances.models import Instance
 from polling.models import PollCursor
-from tests.polling.driving import PAGED, cursor_of, on_list, poll, told
+from tests.polling.driving import PAGED, cursor_of, on_list, poll, told, wait_for_waiting
 
 pytestmark = pytest.mark.django_db
 
@@ -280,14 +278,3 @@ def test_a_process_killed_inside_its_commit(story, sandbox):
 
     assert_nothing_moved(instance, before)
     assert_told_once(instance, sandbox, done)
-
-
-def wait_for_waiting(cursor: CursorWrapper, count: int) -> None:
-    """Until so many sessions wait for a lock."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        cursor.execute("SELECT count(DISTINCT pid) FROM pg_locks WHERE NOT granted")
-        if cursor.fetchone() == (count,):
-            return
-        cursor.execute("SELECT pg_sleep(0.02)")  # the others need the processor
-    raise AssertionError("nobody came to wait")

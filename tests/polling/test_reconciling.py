@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 
 import orjson
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from connectors.change import CREATED, DELETED, UPDATED, Change
 from events.models import Event, SeenChange
@@ -19,7 +19,7 @@ from instances.models import Instance
 from polling import window
 from polling.models import PollCursor
 from tests.events.desks import make_desk
-from tests.polling.driving import cursor_of, on_list, poll
+from tests.polling.driving import cursor_of, on_list, poll, wait_for_waiting
 from tests.polling.hearing import entries, found_by, hear, says
 
 pytestmark = pytest.mark.django_db
@@ -288,6 +288,47 @@ def test_a_callback_heard_between_reading_a_record_and_recording_it(paged, sandb
     expected = [(number, UPDATED) for number in (1, 2, 3, 11)] + [(one, CREATED) for one in ids]
     assert entries(paged) == sorted([*expected, (added[0]["id"], UPDATED)])
     assert set(found_by(paged).values()) == {"both"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_callback_told_while_the_poll_read_is_confirmed_by_that_poll(paged, sandbox):
+    """The next one may not meet it again."""
+    poll(paged)
+    sandbox.clock.advance(MINUTE)
+    edited = [says(sandbox.contacts.edit(number, title="CFO")) for number in (1, 2, 3)]
+    sandbox.clock.advance(10 * MINUTE)
+    sandbox.contacts.edit(11, title="CFO")
+
+    def callbacks() -> None:
+        try:
+            hear(paged, *edited)
+        finally:
+            connection.close()
+
+    on_list(sandbox, 2, callbacks)
+    poll(paged)
+
+    assert (entries(paged, "webhook"), entries(paged, "poll")) == (
+        [(1, UPDATED), (2, UPDATED), (3, UPDATED)],
+        [(11, UPDATED)],
+    )
+    assert found_by(paged) == {1: "both", 2: "both", 3: "both", 11: "poll"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_poll_waits_for_callbacks_that_are_being_recorded(paged, sandbox):
+    """Else each would find the object new."""
+    poll(paged)
+    sandbox.clock.advance(MINUTE)
+    added = sandbox.contacts.add()
+    sandbox.clock.advance(SECOND)
+    sandbox.contacts.edit(added["id"], title="CFO")
+    with ExitStack() as threads, connection.cursor() as cursor, transaction.atomic():
+        hear(paged, says(added, CREATED))
+        threads.enter_context(beside(lambda: poll(paged)))
+        wait_for_waiting(cursor, 1)
+
+    assert entries(paged) == [(added["id"], CREATED), (added["id"], UPDATED)]
 
 
 @pytest.mark.django_db(transaction=True)
