@@ -1,7 +1,7 @@
 """The whole system on real traffic: `make demo`.
 
-Starts the stack with a ConnectWise sandbox and a callback receiver, creates an account and an instance over HTTP,
-changes records at the sandbox, and prints every standardized event as it arrives, with its signature check.
+Starts the stack with a ConnectWise sandbox and a callback receiver, creates an account and an instance of each element
+over HTTP, changes records at the sandbox, and prints every standardized event as it arrives, with its signature check.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class DemoFailed(Exception):
 class Expected:
     """An event that a change at the sandbox must lead to."""
 
+    element_key: str
     event_type: str
     object_type: str
     object_id: str
@@ -94,7 +95,7 @@ def create_account() -> tuple[dict[str, Any], str]:
     return json.loads(done.stdout), password
 
 
-def instance_body(sandbox: dict[str, str], callback_url: str, key: str) -> dict[str, Any]:
+def polling_instance(sandbox: dict[str, str], callback_url: str, key: str) -> dict[str, Any]:
     """The body of the documentation's example: one instance that polls contacts, organizations and incidents."""
     pollers = {
         resource: {
@@ -122,8 +123,26 @@ def instance_body(sandbox: dict[str, str], callback_url: str, key: str) -> dict[
     }
 
 
+def webhook_instance(sandbox: dict[str, str], callback_url: str, key: str) -> dict[str, Any]:
+    """The other example: ConnectWise tells this one of changes by callbacks."""
+    return {
+        "element": {"key": "connectwisehd"},
+        "name": "Demo help desk",
+        "tags": ["demo"],
+        "configuration": {
+            "helpdesk.connectwise.server.url": sandbox["url"],
+            "helpdesk.connectwise.company": sandbox["company"],
+            "helpdesk.connectwise.username": sandbox["publicKey"],
+            "helpdesk.connectwise.password": sandbox["privateKey"],
+            "event.notification.enabled": True,
+            "event.notification.callback.url": callback_url,
+            "event.notification.signature.key": key,
+        },
+    }
+
+
 def change_records(sandbox_url: str) -> list[Expected]:
-    """Change, at the provider, what the instance watches. Returns the events that must follow."""
+    """Change, at the provider, what the instances watch. Returns the events that must follow."""
 
     def add(collection: str, fields: dict[str, Any]) -> str:
         return str(call("POST", f"{sandbox_url}/_sandbox/{collection}", fields)["id"])
@@ -138,12 +157,17 @@ def change_records(sandbox_url: str) -> list[Expected]:
     edited = edit("contacts", some("contacts", 6), {"title": "Head of Everything"})
     company = edit("companies", some("companies", 2), {"city": "Tampa"})
     ticket = add("tickets", {"summary": "The printer is on fire"})
-    return [
-        Expected("CREATED", "contacts", contact),
-        Expected("UPDATED", "contacts", edited),
-        Expected("UPDATED", "organizations", company),
-        Expected("CREATED", "incidents", ticket),
+    gone = some("contacts", 9)
+    call("DELETE", f"{sandbox_url}/_sandbox/contacts/{gone}")
+    changes = [
+        ("CREATED", "contacts", contact),
+        ("UPDATED", "contacts", edited),
+        ("UPDATED", "organizations", company),
+        ("CREATED", "incidents", ticket),
     ]
+    by_both = [Expected(key, *one) for key in ("connectwisecrmrest", "connectwisehd") for one in changes]
+    # What is deleted leaves no trace for a poll to find.
+    return [*by_both, Expected("connectwisehd", "DELETED", "contacts", gone)]
 
 
 def arriving(receiver_url: str) -> Iterator[dict[str, Any]]:
@@ -162,13 +186,14 @@ def show(notification: dict[str, Any]) -> list[Expected]:
     message = notification["body"]["message"]
     found = []
     for event in message["events"]:
-        found.append(Expected(event["eventType"], event["objectType"], event["objectId"]))
+        found.append(Expected(message["elementKey"], event["eventType"], event["objectType"], event["objectId"]))
         print(
-            f"  {event['eventType']:<8} {event['objectType']:<14} {event['objectId']:<8} changed {event['date']}"
-            f"  event {message['eventId']}"
+            f"  {message['elementKey']:<18} {event['eventType']:<8} {event['objectType']:<13} {event['objectId']:<6}"
+            f" {event['date']}  event {message['eventId']}"
         )
     print(
-        f"           signatures: Elements {verdicts['elements']}, Standard Webhooks {verdicts['standard']}", flush=True
+        f"                     signatures: Elements {verdicts['elements']}, Standard Webhooks {verdicts['standard']}",
+        flush=True,
     )
     if (verdicts["elements"], verdicts["standard"]) != ("valid", "valid"):
         raise DemoFailed(f"event {message['eventId']} arrived with a signature that does not hold")
@@ -180,12 +205,18 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
     account, password = create_account()
     headers = {"Authorization": f"User {account['userSecret']}, Organization {account['organizationSecret']}"}
     sandbox = call("GET", f"{sandbox_url}/_sandbox/credentials")
-    body = instance_body(sandbox, f"{receiver_url}/callback", key)
-    instance = call("POST", f"{base_url}/elements/api-v2/instances", body, headers)
-    print(f"Instance {instance['id']} of {instance['element']['key']} polls ConnectWise every {POLL_MINUTES} minutes.")
+    polling, webhook = (
+        call("POST", f"{base_url}/elements/api-v2/instances", make(sandbox, f"{receiver_url}/callback", key), headers)
+        for make in (polling_instance, webhook_instance)
+    )
+    print(f"Instance {polling['id']} of {polling['element']['key']} polls ConnectWise every {POLL_MINUTES} minutes.")
+    registered = webhook["configuration"]["event.notification.subscription.id"]
+    if not registered or webhook.get("registrationProblem"):
+        raise DemoFailed(f"callbacks were not registered: {webhook.get('registrationProblem')}")
+    print(f"Instance {webhook['id']} of {webhook['element']['key']} has registered callbacks {registered} there.\n")
 
     missing = change_records(sandbox_url)
-    print(f"Changed {len(missing)} records at the sandbox. Events, as they arrive:\n")
+    print(f"Changed five records at the sandbox. {len(missing)} events must follow; as they arrive:\n")
     for notification in arriving(receiver_url):
         for event in show(notification):
             if event not in missing:
@@ -196,7 +227,7 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
     if missing:
         raise DemoFailed(f"did not arrive in {ARRIVAL_SECONDS} s: {missing}; logs: {environment.var_dir() / 'logs'}")
 
-    hub_headers = {"Authorization": f"User {account['userSecret']}, Element {instance['token']}"}
+    hub_headers = {"Authorization": f"User {account['userSecret']}, Element {polling['token']}"}
     contacts = call("GET", f"{base_url}/elements/api-v2/hubs/crm/contacts?pageSize=2", headers=hub_headers)
     print(
         f"\nEvery event arrived once. The hub API answers too: {len(contacts)} contacts read with the instance's token."

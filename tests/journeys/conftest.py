@@ -12,7 +12,9 @@ from events.receiver import Receiver
 from tests.journeys.running import Stack
 
 KEY = "abcd1234efgh5678ijkl9012"
-SEED = Path(__file__).parent / "payloads" / "instance_that_polls_contacts.json"
+PAYLOADS = Path(__file__).parent / "payloads"
+SEED = PAYLOADS / "instance_that_polls_contacts.json"
+HELP_DESK = PAYLOADS / "instance_with_webhooks.json"
 
 
 @pytest.fixture(scope="package")
@@ -64,6 +66,30 @@ def instance_body(sandbox, receiver):
 @pytest.fixture
 def polling_instance(client, instance_body):
     instance = client.post("/instances", instance_body)
+    yield instance
+    client.delete(f"/instances/{instance['id']}")
+
+
+@pytest.fixture
+def help_desk_body(sandbox, receiver):
+    """The documentation's example of webhooks. The reconciling poll comes every few seconds here."""
+    body = json.loads(HELP_DESK.read_text())
+    body["configuration"] |= {
+        "helpdesk.connectwise.server.url": sandbox.url,
+        "helpdesk.connectwise.company": sandbox.company,
+        "helpdesk.connectwise.username": sandbox.public_key,
+        "helpdesk.connectwise.password": sandbox.private_key,
+        "event.notification.callback.url": f"{receiver.url}/callback",
+        "event.notification.signature.key": KEY,
+        "event.poller.refresh_interval": "0.05",
+    }
+    return body
+
+
+@pytest.fixture
+def help_desk(client, help_desk_body):
+    """An instance that ConnectWise tells of changes."""
+    instance = client.post("/instances", help_desk_body)
     yield instance
     client.delete(f"/instances/{instance['id']}")
 
