@@ -69,16 +69,23 @@ def process(*command: str, output: int | None = None) -> Iterator[subprocess.Pop
 
 
 @contextmanager
-def sink(delay_ms: int = 0) -> Iterator[int]:
-    """The receiver in C; its port."""
-    home = Path(tempfile.mkdtemp(prefix="switchyard-sink-"))
+def compiled(source: str) -> Iterator[Path]:
+    """A program in C of this directory, in a directory of its own that goes away with the block."""
+    home = Path(tempfile.mkdtemp(prefix="switchyard-c-"))
+    program = home / Path(source).stem
     try:
-        subprocess.run(["gcc", "-O2", "-o", str(home / "sink"), str(ROOT / "benchmarks/sink.c")], check=True)
-        with process(str(home / "sink"), str(delay_ms), output=subprocess.PIPE) as child:
-            assert child.stdout is not None
-            yield int(child.stdout.readline())
+        subprocess.run(["gcc", "-O2", "-o", str(program), str(ROOT / "benchmarks" / source)], check=True)
+        yield program
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def sink(delay_ms: int = 0) -> Iterator[int]:
+    """The receiver in C; its port."""
+    with compiled("sink.c") as program, process(str(program), str(delay_ms), output=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        yield int(child.stdout.readline())
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
@@ -62,8 +62,23 @@ def _give_up() -> None:
 
 class _ImpatientCursor(psycopg.Cursor[Any]):
     def execute_until(self, deadline: float, statement: str, values: Mapping[str, Any]) -> None:
-        with self._conn.lock:
+        with self._conn.lock, _prepared(self._conn):
             try:
                 self._conn.wait(self._execute_gen(statement, values), timeout=max(0.1, deadline - time.monotonic()))
             except psycopg.errors._WaitTimeout as error:
                 raise TooSlow("the database did not answer in time") from error
+
+
+@contextlib.contextmanager
+def _prepared(connected: psycopg.Connection[Any]) -> Iterator[None]:
+    """Plan the statement once for each connection: planning costs more than carrying it out.
+
+    Django prepares nothing, since poolers that give each transaction another connection may not allow it. Where there
+    is one, `DISABLE_SERVER_SIDE_CURSORS` says so.
+    """
+    usual = connected.prepare_threshold
+    connected.prepare_threshold = None if connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS") else 0
+    try:
+        yield
+    finally:
+        connected.prepare_threshold = usual

@@ -11,6 +11,7 @@ import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from typing import Any
 
 import psycopg
 import pytest
@@ -20,6 +21,7 @@ from django.test import Client
 from config.callback_chain import PREFIX, callbacks, with_short_chain
 from config.environment import BASE_DIR
 from events.models import Callback, Inbox
+from instances.models import Instance
 from tests.factories import InboxFactory, token_of
 from tests.waiting import until
 
@@ -29,7 +31,7 @@ SIGNATURE = {"X-Content-Signature": "s"}
 class Answer:
     """Of a WSGI application that was called with this."""
 
-    def __init__(self, application, path: str, body: bytes = b"{}", method: str = "POST", **more) -> None:
+    def __init__(self, application, path: str, body: bytes = b"{}", method: str = "POST", stream: Any = None) -> None:
         environ = {
             "REQUEST_METHOD": method,
             "PATH_INFO": path,
@@ -37,10 +39,10 @@ class Answer:
             "HTTP_X_CONTENT_SIGNATURE": "s",
             "SERVER_NAME": "testserver",
             "SERVER_PORT": "80",
-            "wsgi.input": io.BytesIO(body),
+            "wsgi.input": stream or io.BytesIO(body),
             "wsgi.url_scheme": "http",
         }
-        self.body = b"".join(application({**environ, **more}, self._start))
+        self.body = b"".join(application(environ, self._start))
 
     def _start(self, status: str, headers: list[tuple[str, str]], exc_info=None) -> None:
         self.status, self.headers = int(status[:3]), dict(headers)
@@ -84,7 +86,7 @@ def test_a_mistake_of_ours_is_a_json_error_too(db):
         def read(self, size: int | None = -1) -> bytes:
             raise ZeroDivisionError
 
-    answer = Answer(callbacks, f"{PREFIX}connectwisehd/1", **{"wsgi.input": Broken()})
+    answer = Answer(callbacks, f"{PREFIX}connectwisehd/1", stream=Broken())
 
     assert answer.status == 500
     assert answer.headers["Elements-Request-Id"] in answer.body.decode()
@@ -124,8 +126,8 @@ def server(django_db_setup, django_db_blocker) -> Iterator[int]:
         try:
             until(lambda: answers(port), seconds=60)
             until(lambda: Inbox.objects.filter(pk=unheard.pk, suspect_reason="the web server was started"))
-            for row in (unheard, unheard.instance, unheard.instance.user, unheard.instance.organization):
-                row.delete()
+            Instance.objects.filter(inbox=unheard).delete()
+            unheard.delete()
             yield port
         finally:
             process.terminate()

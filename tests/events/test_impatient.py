@@ -19,7 +19,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def pid_of_server() -> int:
-    return fetch_within(5, "SELECT pg_backend_pid()", {})[0][0]
+    ((pid,),) = fetch_within(5, "SELECT pg_backend_pid()", {})
+    return int(pid)
 
 
 @pytest.fixture
@@ -64,15 +65,14 @@ def test_a_statement_that_takes_too_long_is_given_up_and_ended_at_the_server(ano
     assert fetch_within(5, "SELECT 1", {}) == [(1,)]
 
 
-def test_a_row_that_somebody_holds_is_not_waited_for_forever(another, owner):
-    holding = psycopg.connect(another.info.dsn)
-    holding.execute("LOCK TABLE events_inbox IN ACCESS EXCLUSIVE MODE")
+def test_a_table_that_somebody_locks_is_not_waited_for_forever(another, owner):
+    with psycopg.connect(another.info.dsn) as holding:
+        holding.execute("LOCK TABLE events_inbox IN ACCESS EXCLUSIVE MODE")
 
-    with pytest.raises(TooSlow):
-        fetch_within(0.3, "SELECT count(*) FROM events_inbox", {})
+        with pytest.raises(TooSlow):
+            fetch_within(0.3, "SELECT count(*) FROM events_inbox", {})
 
-    until(lambda: another.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None)
-    holding.close()
+        until(lambda: another.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone() is None)
     assert fetch_within(5, "SELECT count(*) FROM events_inbox", {}) == [(0,)]
 
 
@@ -118,8 +118,10 @@ def test_threads_have_connections_of_their_own():
     found: list[int] = []
 
     def look() -> None:
-        found.append(pid_of_server())
-        connection.close()
+        try:
+            found.append(pid_of_server())
+        finally:
+            connection.close()
 
     thread = threading.Thread(target=look)
     thread.start()
