@@ -171,6 +171,10 @@ class TestNobody:
 
     def test_a_token_belongs_to_its_element(self, inbox):
         assert post(f"{BASE}/connectwisecrmrest/{token_of(inbox)}").status_code == 404
+        Inbox.objects.update(element_key="another")
+        assert post(url(inbox)).status_code == 404
+        assert post(f"{BASE}/connectwisehd/{inbox.instance_id}").status_code == 404
+        assert Callback.objects.count() == 0
 
     def test_a_token_that_reads_as_an_instance_is_not_taken_for_one(self, inbox):
         for token in (str(inbox.instance_id).zfill(43), b64encode(str(inbox.instance_id).zfill(32).encode()).decode()):
