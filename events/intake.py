@@ -19,6 +19,8 @@ from instances.encryption import fingerprint
 
 STORED, CLOSED, REFUSED, FULL = "stored", "closed", "refused", "full"
 
+GUESSABLE_PART = 20
+"""Only this part of what may wait can come to addresses that anybody guesses: no stranger fills up an inbox."""
 _SHARE = 8
 """One process stores this part of what may still wait before it counts again."""
 _MOST_REMEMBERED = 10_000
@@ -49,23 +51,29 @@ class Outcome:
 
 def for_token(received: Received, *, element_key: str, token: str) -> list[Outcome]:
     """Store it at the inbox with this token. An empty list: there is none. Raises Django's database errors."""
-    return _store(_OF_TOKEN, received, element_key=element_key, owner=fingerprint(token))
+    limit = settings.CALLBACKS_WAITING_LIMIT
+    return _store(_OF_TOKEN, received, element_key=element_key, owner=fingerprint(token), limit=limit)
 
 
 def for_instances(received: Received, *, element_key: str, instance_ids: Sequence[int]) -> list[Outcome]:
     """Store it at these instances, as far as they are known. Raises Django's database errors."""
-    return _store(_OF_INSTANCES, received, element_key=element_key, owner=list(instance_ids))
+    limit = _guessable_limit()
+    return _store(_OF_INSTANCES, received, element_key=element_key, owner=list(instance_ids), limit=limit)
 
 
 def for_accounts(received: Received, *, element_key: str, accounts: Sequence[str]) -> list[Outcome]:
     """Store it at every open inbox of these provider accounts. Raises Django's database errors."""
-    return _store(_OF_ACCOUNTS, received, element_key=element_key, owner=list(accounts))
+    limit = _guessable_limit()
+    return _store(_OF_ACCOUNTS, received, element_key=element_key, owner=list(accounts), limit=limit)
 
 
-def _store(statement: str, received: Received, *, element_key: str, owner: Any) -> list[Outcome]:
+def _guessable_limit() -> int:
+    return max(1, int(settings.CALLBACKS_WAITING_LIMIT) // GUESSABLE_PART)
+
+
+def _store(statement: str, received: Received, *, element_key: str, owner: Any, limit: int) -> list[Outcome]:
     key = hashlib.sha256(repr((element_key, owner)).encode("utf-8", "surrogatepass")).digest()
     unchecked = _unchecked.get(key, 0)
-    limit = settings.CALLBACKS_WAITING_LIMIT
     values = {
         "owner": owner,
         "element_key": element_key,

@@ -69,7 +69,12 @@ def receive(request: HttpRequest, path: str) -> HttpResponse:
         )
         suspicion.note_trouble(reason=NOT_STORED)
         return _busy(request, callbacks)
-    return _answer(request, callbacks, outcomes)
+    except Exception:
+        # Whatever it is, it is ours: a provider that is answered 500 does not send the callback again.
+        logger.exception("callback not stored by a fault of ours", extra={"element": element.key})
+        suspicion.note_trouble(reason=NOT_STORED)
+        return _busy(request, callbacks)
+    return _answer(request, callbacks, outcomes, is_guessable=not address.token)
 
 
 def _store(received: Received, callbacks: Callbacks, *, address: Address, element_key: str) -> list[Outcome]:
@@ -82,7 +87,7 @@ def _store(received: Received, callbacks: Callbacks, *, address: Address, elemen
     return intake.for_accounts(received, element_key=element_key, accounts=accounts) if accounts else []
 
 
-def _answer(request: HttpRequest, callbacks: Callbacks, outcomes: list[Outcome]) -> HttpResponse:
+def _answer(request: HttpRequest, callbacks: Callbacks, outcomes: list[Outcome], *, is_guessable: bool) -> HttpResponse:
     if not outcomes:
         return _nobody(request)
     results = {outcome.result for outcome in outcomes}
@@ -93,7 +98,8 @@ def _answer(request: HttpRequest, callbacks: Callbacks, outcomes: list[Outcome])
     if intake.FULL in results:
         full = [outcome.instance_id for outcome in outcomes if outcome.result == intake.FULL and outcome.instance_id]
         logger.warning("callback not stored, too many wait", extra={"instances": full})
-        suspicion.note_trouble(reason=SWAMPED, instance_ids=full)
+        if not is_guessable:  # a stranger must not be able to have anybody polled
+            suspicion.note_trouble(reason=SWAMPED, instance_ids=full)
         return _busy(request, callbacks)
     return HttpResponse(b"{}", content_type="application/json")
 

@@ -272,6 +272,20 @@ class TestRefusing:
 
         assert [post(url(inbox)).status_code for _ in range(42)] == [200] * 40 + [429] * 2
 
+    def test_a_stranger_at_the_guessable_address_does_not_fill_up_the_inbox(self, inbox, settings):
+        settings.CALLBACKS_WAITING_LIMIT = 60
+        guessable = f"{BASE}/connectwisehd/{inbox.instance_id}"
+
+        assert [post(guessable, headers=SIGNED).status_code for _ in range(5)] == [200] * 3 + [429] * 2
+        assert post(url(inbox)).status_code == 200
+        inbox.refresh_from_db()
+        assert inbox.suspect_at is None
+
+    def test_a_fault_of_ours_has_the_provider_come_again(self, inbox, settings):
+        settings.CALLBACK_STORE_SECONDS = "a setting that nobody expects"
+
+        assert post(url(inbox)).status_code == 429
+
 
 class TestNastyInput:
     @pytest.mark.parametrize(
