@@ -154,7 +154,7 @@ def test_when_too_many_wait_a_window_is_opened_for_that_instance(inbox, settings
     other = InboxFactory.create()
 
     answer = Client().post(
-        f"/elements/api-v2/events/connectwisehd/{inbox.instance_id}",
+        f"/elements/api-v2/events/connectwisehd/{token_of(inbox)}",
         b"{}",
         "application/json",
         headers={"X-Content-Signature": "s"},
