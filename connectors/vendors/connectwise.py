@@ -23,11 +23,10 @@ from connectors.errors import (
 )
 from connectors.records import LARGEST_PAGE_SIZE, Page, Query, Record
 from connectors.vendors.connectwise_conditions import order_of, path_of, translate
-from connectors.vendors.connectwise_hosts import sibling_hosts
 from connectors.vendors.connectwise_login import API_PATH, EXAMPLE_URL, Login
 from connectors.vendors.connectwise_refusals import explained
 
-__all__ = ["API_PATH", "EXAMPLE_URL", "ConnectWiseClient", "Login", "sibling_hosts"]
+__all__ = ["API_PATH", "EXAMPLE_URL", "ConnectWiseClient", "Login"]
 
 # ConnectWise asks for URLs under 2,000 characters; longer conditions travel in the body of a search.
 LONGEST_URL = 1800

@@ -35,6 +35,7 @@ from connectors.vendors.connectwise_bodies import (
     usable_text,
 )
 from connectors.vendors.connectwise_callback_types import OWNER, parse_wanted
+from connectors.vendors.connectwise_hosts import sibling_hosts
 
 EVENT_TYPES: Mapping[str, EventType] = {"added": CREATED, "updated": UPDATED, "deleted": DELETED}
 LONGEST_ID = 255
@@ -218,7 +219,7 @@ def _servers(body: Body) -> Iterator[str]:
     """URLs of servers that the body may be from, each as an instance may have been configured with it."""
     named = [_named(body.from_url), _key_destination(body)]
     for one in (one for one in named if one is not None):
-        for host in sorted(signatures.hosts_of(one.host)):
+        for host in sorted(sibling_hosts(one.host)):
             for scheme in ("https", "http"):
                 yield f"{scheme}://{_bracketed(host)}"
                 yield f"{scheme}://{_bracketed(host)}:{one.port}"

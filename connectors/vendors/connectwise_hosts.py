@@ -16,17 +16,6 @@ CLOUD_DOMAINS = ("myconnectwise.net", "connectwisedev.com")
 _scheme = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 _bare_scheme = re.compile(r"https?:(?!//)", re.IGNORECASE)
 _label = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?").fullmatch
-# Under these, anybody can have the name next door. What registries sell in two parts (co.uk, com.au, or.jp) is known
-# by its form; these are providers of hosting and of names who let everybody in.
-_SHARED_PARENTS = tuple(
-    """
-    appspot.com azure.com azurefd.net azurewebsites.net cloudapp.net cloudfront.net ddns.net duckdns.org dyndns.org
-    elasticbeanstalk.com firebaseapp.com fly.dev github.io herokuapp.com loca.lt netlify.app ngrok.app ngrok.dev
-    ngrok.io ngrok-free.app ngrok-free.dev nip.io no-ip.org onrender.com pages.dev sslip.io traefik.me
-    trycloudflare.com vercel.app web.app workers.dev
-    """.split()  # noqa: SIM905 (one name a line would be a page of them)
-)
-_SECOND_LEVELS = re.compile("ac|co|com|edu|firm|gen|gob|gov|gouv|gv|ind|ltd|mil|ne|net|nom|or|org|plc")
 
 
 def server_origin(text: str, *, key: str) -> str:
@@ -50,7 +39,7 @@ def server_origin(text: str, *, key: str) -> str:
     if "@" in parts.netloc:
         raise RequestRefused(f"{key} must hold no user name and no password; {example}")
     is_address = _is_address(host)
-    if not is_address and not all(map(_label, host.split("."))):
+    if not (is_address if ":" in host else all(map(_label, host.split(".")))):
         raise RequestRefused(f"{key} is no address of a server; {example}")
     if scheme == "http" and "." in host and not is_address:
         scheme, port = "https", None if port == 80 else port
@@ -66,7 +55,7 @@ def api_sibling(origin: str) -> str | None:
     """
     parts = urlsplit(origin)
     host = parts.hostname or ""
-    if host.startswith(API_PREFIX) or not any(host.endswith(f".{domain}") for domain in CLOUD_DOMAINS):
+    if host.startswith(API_PREFIX) or not _is_on_cloud(host):
         return None
     if not _label(API_PREFIX + host.partition(".")[0]):
         return None
@@ -74,24 +63,19 @@ def api_sibling(origin: str) -> str | None:
 
 
 def sibling_hosts(host: str) -> frozenset[str]:
-    """The host and, where it is a name below somebody's own domain, the same with or without `api-` before it.
+    """The host and, on ConnectWise's cloud, its other name: `na` and `api-na` are one server there.
 
-    `na.myconnectwise.net` and `api-na.myconnectwise.net` have each other. Addresses, names of fewer than three parts
-    and names below a domain that is open to everybody (`co.uk`, hosting providers) have themselves only.
+    Elsewhere servers have no such second name, and whoever has a name need not have the one with `api-` before it.
     """
     host = host.strip().lower().removesuffix(".")
-    first, _, parent = host.partition(".")
-    if not first or "." not in parent or _is_address(host) or _is_shared(parent):
+    if not _is_on_cloud(host):
         return frozenset({host})
-    other = first.removeprefix(API_PREFIX) if first.startswith(API_PREFIX) else API_PREFIX + first
-    return frozenset({host, f"{other}.{parent}"}) if _label(other) else frozenset({host})
+    other = host.removeprefix(API_PREFIX) if host.startswith(API_PREFIX) else API_PREFIX + host
+    return frozenset({host, other}) if _label(other.partition(".")[0]) else frozenset({host})
 
 
-def _is_shared(parent: str) -> bool:
-    labels = parent.split(".")
-    if len(labels) == 2 and len(labels[1]) == 2 and (len(labels[0]) < 3 or _SECOND_LEVELS.fullmatch(labels[0])):
-        return True
-    return any(parent == shared or parent.endswith(f".{shared}") for shared in _SHARED_PARENTS)
+def _is_on_cloud(host: str) -> bool:
+    return any(host.endswith(f".{domain}") for domain in CLOUD_DOMAINS)
 
 
 def _is_address(host: str) -> bool:

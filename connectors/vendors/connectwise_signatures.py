@@ -17,14 +17,13 @@ from connectors.callbacks import CallbackRefused, InboundCallback
 from connectors.egress.destinations import Destination, parse
 from connectors.errors import DestinationRefused, RequestRefused, UnusableAnswer
 from connectors.vendors.connectwise_bodies import Body, shown
-from connectors.vendors.connectwise_hosts import CLOUD_DOMAINS, server_origin, sibling_hosts
+from connectors.vendors.connectwise_hosts import server_origin, sibling_hosts
 
 SIGNATURE_HEADER = "x-content-signature"
 LONGEST_KEY = 4096
 LONGEST_KEY_ANSWER = 64 * 1024
 KEY_PATH = ("system", "callbackkey")
 _COMPANY_PARAMETER = "companyname"
-_CLOUD = tuple(f".{domain}" for domain in CLOUD_DOMAINS)
 
 
 def own_server(url: str) -> Destination:
@@ -57,7 +56,7 @@ def key_url(body: Body, *, server: Destination, company: str) -> str:
 
 
 def _refuse_another_server(key: Destination, server: Destination) -> None:
-    if key.host not in hosts_of(server.host):
+    if key.host not in sibling_hosts(server.host):
         raise CallbackRefused(
             f"key_url names the host {shown(key.host)}, which is not the instance's own ({shown(server.host)})"
         )
@@ -65,14 +64,6 @@ def _refuse_another_server(key: Destination, server: Destination) -> None:
         raise CallbackRefused(f"key_url begins with {key.scheme}://, and the instance's server with {server.scheme}://")
     if key.port != server.port:
         raise CallbackRefused(f"key_url names the port {key.port}, which is not the instance's own ({server.port})")
-
-
-def hosts_of(host: str) -> frozenset[str]:
-    """The host and, on the cloud, its other name: `na` and `api-na` are one server there.
-
-    Elsewhere servers have no such second name, and whoever has a name need not have the one with `api-` before it.
-    """
-    return sibling_hosts(host) if host.endswith(_CLOUD) else frozenset({host})
 
 
 def _is_key_path(path: str) -> bool:

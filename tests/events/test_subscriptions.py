@@ -51,7 +51,9 @@ class TestFollowing:
         instance = InstanceFactory.create(user=owner, sent=sent)
         baseline = Baseline(clock=POLLED_AT, highest_ids=dict.fromkeys(["contacts", "incidents", "organizations"]))
 
-        instance_configured.send(sender=Instance, instance=instance, baseline=baseline, starts_over=False)
+        instance_configured.send(
+            sender=Instance, instance=instance, baseline=baseline, starts_over=False, previous_configuration=""
+        )
 
         assert Subscription.objects.get().instance_id == instance.pk
 
