@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
@@ -40,11 +39,10 @@ def receiver():
     running.stop()
 
 
-@pytest.fixture
-def client(stack, request):
-    """The API as an owner of an organization of this test's own."""
-    organization = re.sub(r"\W+", "-", request.node.name)[-60:]
-    return Client(stack.url, stack.account(organization))
+@pytest.fixture(scope="package")
+def client(stack):
+    """The API as an owner of an organization; each journey removes what it made there."""
+    return Client(stack.url, stack.account("journeys"))
 
 
 @pytest.fixture
