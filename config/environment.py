@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from environ import Env
@@ -78,7 +80,25 @@ def port() -> int:
 
 def public_url() -> str:
     """Where providers and clients reach us, without a trailing slash."""
-    return str(env.str("PUBLIC_URL", f"http://127.0.0.1:{port()}")).rstrip("/")
+    url = str(env.str("PUBLIC_URL", "") or f"http://127.0.0.1:{port()}").strip().rstrip("/")
+    if not _is_origin(url):
+        # Without the text: it may hold a password.
+        raise MisconfiguredEnvironment(
+            "PUBLIC_URL must be https:// or http:// and a host, with a port if need be and nothing after it, such as "
+            "https://events.example.com"
+        )
+    return url
+
+
+def _is_origin(url: str) -> bool:
+    """Providers post to paths below it, and each of them reads an URL in its own way: take none that is unusual."""
+    try:
+        parts = urlsplit(url)
+        host, number = parts.hostname, parts.port
+    except ValueError:
+        return False
+    is_bare = re.fullmatch(r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?", url) is not None
+    return is_bare and bool(host) and number != 0
 
 
 def secret_key() -> str:

@@ -74,3 +74,36 @@ def test_the_public_url_follows_the_port_and_loses_its_trailing_slash(developmen
 
     monkeypatch.setenv("PUBLIC_URL", "https://yard.example.com/")
     assert environment.public_url() == "https://yard.example.com"
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.7:8000", "https://yard.example.com:8443/", "http://[::1]:8000"])
+def test_a_public_url_is_a_scheme_and_a_host(development, monkeypatch, url):
+    monkeypatch.setenv("PUBLIC_URL", url)
+
+    assert environment.public_url() == url.rstrip("/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *(
+            "yard.example.com",
+            "localhost:8000",
+            "//yard.example.com",
+            "ftp://yard.example.com",
+            "https://",
+            "https:///x",
+        ),
+        *("https://yard.example.com/yard", "https://yard.example.com?x=1", "https://yard.example.com#x"),
+        *("https://ann:hunter2@yard.example.com", "https://yard.example.com:x", "https://yard.example.com:99999"),
+        *("https://yard .example.com", "https://yard.example.com\\x", "https://a.example.com,https://b.example.com"),
+    ],
+)
+def test_any_other_public_url_stops_the_start_with_an_example_and_is_not_shown(development, monkeypatch, url):
+    monkeypatch.setenv("PUBLIC_URL", url)
+
+    with pytest.raises(
+        environment.MisconfiguredEnvironment, match=r"PUBLIC_URL must .*https://events\.example\.com"
+    ) as no:
+        environment.public_url()
+    assert "hunter2" not in str(no.value)
