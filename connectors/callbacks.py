@@ -92,6 +92,9 @@ class Callbacks(Protocol):
     def covered_resources(self, wanted: Sequence[WantedCallback]) -> frozenset[str]:
         """Resources of which these callbacks tell every change: polling them reports nothing that is not wanted."""
 
+    def wanted_object_types(self, wanted: Sequence[WantedCallback]) -> frozenset[str]:
+        """The object types that changes have of which these callbacks tell."""
+
     def url(self, address: str) -> str:
         """What to register for callbacks to arrive at `address`, an URL without a query."""
 
@@ -111,6 +114,9 @@ class Callbacks(Protocol):
 
     def accounts(self, callback: InboundCallback) -> tuple[str, ...]:
         """Names of provider accounts (`Connection.account()`) that the body says it may be from. It proves nothing."""
+
+    def refuse_another_company(self, callback: InboundCallback, connection: Connection) -> None:
+        """For callbacks without a signature: raises CallbackRefused where the body names another provider account."""
 
     def key_url(self, callback: InboundCallback, connection: Connection) -> str:
         """Where the provider keeps the key that this callback is signed with.

@@ -1,7 +1,8 @@
 """Whether a callback is from the provider: its signature, and the keys that signatures are made with.
 
 Keys are fetched from the provider and kept by this process. A key that no longer fits is fetched again, at most every
-REFETCH seconds, so that a replaced key costs no callback and forged ones cost the provider little.
+REFETCH seconds, so that a replaced key costs no callback and forged ones cost the provider little. What was received
+before the replacement was fetched may be signed with the old one.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from connectors import egress
@@ -54,6 +55,10 @@ class Key:
     text: str = field(repr=False)
     asked_at: float
     """By the clock of `Keys`, before the request went out: the provider's answer is not older."""
+    replaced: str = field(default="", repr=False)
+    """What was at this URL before, as far as this process knows."""
+    replaced_until: float = float("-inf")
+    """When it was known to be replaced: callbacks received before may be signed with it."""
 
 
 @dataclass(slots=True)
@@ -142,11 +147,18 @@ class Keys:
         try:
             answer = egress.fetch("GET", url, headers={}, timeout=FETCH_SECONDS, max_bytes=LONGEST_KEY)
             egress.raise_for_status(answer)
-            slot.key = Key(read(answer.body), asked_at)
+            slot.key = self._succeeding(slot.key, read(answer.body), asked_at=asked_at)
         except ConnectorError as error:
             trouble = self._note_trouble(slot, error, account=account)
             raise _unavailable(trouble, wait=trouble.until - self._clock()) from error
         return slot.key
+
+    def _succeeding(self, before: Key | None, text: str, *, asked_at: float) -> Key:
+        if before is None:
+            return Key(text, asked_at)
+        if text == before.text:
+            return replace(before, asked_at=asked_at)
+        return Key(text, asked_at, replaced=before.text, replaced_until=self._clock())
 
     def _take_turn(self, slot: _Slot, *, account: str, now: float) -> None:
         with self._lock:
@@ -162,6 +174,8 @@ class Keys:
                 raise KeyUnavailable(
                     "too many different keys were to be fetched within a minute",
                     wait=timedelta(seconds=kept.asked[0] + FETCHES_SPAN - now),
+                    # A stranger who invents keys must not use up the attempts of genuine callbacks.
+                    counts=False,
                 )
             kept.asked.append(now)
 
@@ -201,11 +215,15 @@ def verify(
     """
     if not callback.signature:
         if accepts_unsigned:
+            callbacks.refuse_another_company(callback, connection)
             return False
         raise CallbackRefused(UNSIGNED)
     url = callbacks.key_url(callback, connection)
     key = keys.get(url, account=account, read=callbacks.signing_key)
     while not callbacks.is_signed_with(callback, key.text):
+        if key.replaced and received_at < key.replaced_until and callbacks.is_signed_with(callback, key.replaced):
+            # It waited while another one had the new key fetched.
+            return True
         if key.asked_at >= received_at:
             raise CallbackRefused(FORGED)
         # The key may have been replaced since we asked for it.

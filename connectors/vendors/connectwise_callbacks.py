@@ -69,6 +69,9 @@ class ConnectWiseCallbacks:
             self.object_types[one.type] for one in wanted if one.level == OWNER and one.type in self.object_types
         )
 
+    def wanted_object_types(self, wanted: Sequence[WantedCallback]) -> frozenset[str]:
+        return frozenset(self.object_types.get(one.type, one.type) for one in wanted)
+
     def url(self, address: str) -> str:
         # ConnectWise appends the record's id to whatever it finds, so that the last parameter must be for it.
         return f"{address}?recordId="
@@ -99,6 +102,14 @@ class ConnectWiseCallbacks:
             for server in _servers(body)
         )
         return tuple(dict.fromkeys(connection.account() for connection in connections))
+
+    def refuse_another_company(self, callback: InboundCallback, connection: Connection) -> None:
+        try:
+            body = read_body(_content(callback))
+        except NotReadable:
+            # It is said what is wrong with it when it is standardized.
+            return
+        signatures.refuse_another_company(body, company=connection.configuration.get(self.company_key) or "")
 
     def key_url(self, callback: InboundCallback, connection: Connection) -> str:
         try:

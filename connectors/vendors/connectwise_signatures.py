@@ -50,9 +50,14 @@ def key_url(body: Body, *, server: Destination, company: str) -> str:
         raise CallbackRefused("the instance names no company")
     if not _is_only_company(query, company):
         raise CallbackRefused("key_url names another company than the instance's, or none")
+    refuse_another_company(body, company=company)
+    return key.url
+
+
+def refuse_another_company(body: Body, *, company: str) -> None:
+    """A body need not name its company. Raises CallbackRefused."""
     if body.company_id is not None and not _is_same(body.company_id, company):
         raise CallbackRefused("CompanyId names another company than the instance's")
-    return key.url
 
 
 def _refuse_another_server(key: Destination, server: Destination) -> None:

@@ -129,6 +129,21 @@ class TestReplacedKeys:
         assert desk.verify(server.callback())
         assert server.asked == 2
 
+    def test_what_was_received_before_its_key_was_replaced_is_genuine(self, desk, server):
+        desk.verify(server.callback())
+        waiting, received_at = server.callback(), desk.now + 1
+        desk.now += 2
+        server.hold("second")
+        desk.verify(server.callback())
+        desk.now += 3600
+        desk.verify(server.callback())
+
+        assert desk.verify(waiting, received_at=received_at)
+        with pytest.raises(CallbackRefused, match=FORGED):
+            desk.verify(waiting, received_at=desk.now)
+        with pytest.raises(CallbackRefused, match=FORGED):
+            desk.verify(server.callback(key="wrong"), received_at=received_at)
+
     def test_what_was_received_before_the_key_was_fetched_is_forged(self, desk, server):
         desk.verify(server.callback())
 
@@ -181,6 +196,14 @@ class TestRefusing:
             desk.verify(unsigned)
         assert desk.verify(unsigned, accepts_unsigned=True) is False
         assert server.asked == 0
+
+    def test_unsigned_ones_of_another_company(self, desk):
+        def take(body: bytes) -> bool:
+            return desk.verify(InboundCallback(body=body), accepts_unsigned=True)
+
+        assert take(b'{"CompanyId":" ACME"}') is take(b"{}") is take(b"no JSON") is False
+        with pytest.raises(CallbackRefused, match="CompanyId"):
+            take(b'{"CompanyId":"rival"}')
 
     def test_a_wrong_signature_where_none_is_needed(self, desk, server):
         with pytest.raises(CallbackRefused, match=FORGED):
@@ -249,7 +272,7 @@ class TestTrouble:
         assert desk.verify(server.callback())
         with pytest.raises(KeyUnavailable) as raised:
             desk.verify(server.callback("rotated"))
-        assert raised.value.wait == timedelta(seconds=59)
+        assert (raised.value.wait, raised.value.counts) == (timedelta(seconds=59), False)
         desk.now += 60
         assert desk.verify(server.callback("rotated"))
         assert server.asked == 21

@@ -71,10 +71,14 @@ class Client(ConnectWiseClient):
     def get(self, resource: Resource, record_id: str) -> Record:
         try:
             record = super().get(resource, record_id)
-        except RecordNotFound:
+        except RecordNotFound as missing:
             if (elsewhere := _ELSEWHERE.get(resource.name)) is None:
                 raise
-            record = super().get(replace(resource, path=elsewhere), record_id)
+            try:
+                record = super().get(replace(resource, path=elsewhere), record_id)
+            except RecordNotFound:
+                # Whether it is the record that is missing is told by the answer to where it should have been.
+                raise missing from None
         return replace(record, fields=records.hub_record(resource.name, record.fields))
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:

@@ -140,3 +140,14 @@ def test_the_registered_url_has_room_for_the_record():
 def test_the_provider_tries_again_when_it_is_told_to():
     assert CALLBACKS.busy_status == 429
     assert CALLBACKS.signature_header == "x-content-signature"
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("", {"incidents", "organizations", "contacts", "time-entries"}),
+        ("ticket:board:12, opportunity", {"incidents", "opportunity"}),
+    ],
+)
+def test_changes_have_the_object_types_of_what_is_wanted(text, told):
+    assert CALLBACKS.wanted_object_types(CALLBACKS.wanted(text)) == told

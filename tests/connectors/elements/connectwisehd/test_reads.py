@@ -292,8 +292,13 @@ def test_a_single_incident_may_be_a_project_ticket(connection, sandbox):
     record = hub.get(connection, "incidents", "4711")
     assert (record.fields["summary"], record.fields["lastUpdated"]) == ("Move the servers", "2026-06-09T21:59:47Z")
 
-    with pytest.raises(RecordNotFound):
+    with pytest.raises(RecordNotFound) as missing:
         hub.get(connection, "incidents", "4711")
+    assert missing.value.codes == ("NotFound",)
+    sandbox.behave(path="/service/tickets/4711", status=404, body="<html>", content_type="text/html")
+    with pytest.raises(RecordNotFound) as missing:
+        hub.get(connection, "incidents", "4711")
+    assert missing.value.codes == ()
     sandbox.requests.clear()
     with pytest.raises(RecordNotFound):
         hub.get(connection, "contacts", "4711")
