@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Collection, Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from connectors.change import CREATED, DELETED_VERSION, Change
 from events import ledger
@@ -12,6 +15,19 @@ from events.models import SeenChange
 
 REPEAT = "repeat"
 """What a callback came to that told nothing new."""
+
+
+REPEATED_WITHIN = timedelta(minutes=2)
+"""What comes again this soon, without stamp and message id, is the same change; within twice that it may be."""
+_BUCKET = int(REPEATED_WITHIN.total_seconds())
+_bucket_of = re.compile(r"(~[0-9a-f]{32}\.)([0-9]+)").fullmatch
+
+
+def unstamped_version(*, message_id: str, body: bytes, received_on: datetime) -> str:
+    """For a change of which nothing says when it was saved: by its message, else by what it says and about when."""
+    if message_id:
+        return f"~{message_id}"
+    return f"~{hashlib.blake2b(body, digest_size=16).hexdigest()}.{int(received_on.timestamp()) // _BUCKET}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +96,10 @@ def decide(change: Change, *, versions: Sequence[SeenVersion]) -> Change | Repea
     A stamp has whole seconds. One that a poll has met stands for whatever was saved in it, since a poll reads what
     the record says after all of that. Of one that only callbacks told of, other content is another save.
     """
+    neighbours = _neighbours(change.version)
+    for seen in versions:
+        if seen.version in neighbours:
+            return Repeat(seen.version)
     same = [seen for seen in versions if _is_of(seen, change.version)]
     for seen in same:
         if seen.version == DELETED_VERSION or (
@@ -103,6 +123,14 @@ def decide(change: Change, *, versions: Sequence[SeenVersion]) -> Change | Repea
 
 def identities(changes: Iterable[Change]) -> list[Identity]:
     return [ledger.identity(change) for change in changes]
+
+
+def _neighbours(version: str) -> Collection[str]:
+    """What a version by the time says where the time is about the same. Callbacks need not be looked at in order."""
+    if (match := _bucket_of(version)) is None:
+        return ()
+    name, bucket = match[1], int(match[2])
+    return {f"{name}{number}" for number in (bucket - 1, bucket, bucket + 1)}
 
 
 def _is_of(seen: SeenVersion, stamp: str) -> bool:

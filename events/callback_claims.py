@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -39,6 +39,11 @@ class Claim:
     accepts_unsigned: bool
     received_at: float
     """When it was received, as `time.monotonic()` of this process counts; never too early."""
+    received_on: datetime
+    age: timedelta
+    """Since then. This and the moment are by the database's clock."""
+    reason: str
+    """Why it waits: what came of the attempt before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +75,24 @@ def claim(*, limit: int) -> list[Claim]:
             attempts_made=attempts_made,
             inbound=InboundCallback(body=bytes(body), signature=signature, query=query),
             accepts_unsigned=accepts_unsigned,
-            received_at=now - age,
+            received_at=now - age.total_seconds(),
+            received_on=received_on,
+            age=age,
+            reason=reason,
         )
-        for callback_id, epoch, instance_id, attempts_made, body, signature, query, accepts_unsigned, age in rows
+        for (
+            callback_id,
+            epoch,
+            instance_id,
+            attempts_made,
+            body,
+            signature,
+            query,
+            reason,
+            accepts_unsigned,
+            received_on,
+            age,
+        ) in rows
     ]
 
 
@@ -110,6 +130,16 @@ def done_messages(*, instance_id: int, message_ids: Collection[str]) -> set[str]
     with plain_cursor() as cursor:
         cursor.execute(_DONE_MESSAGES, [instance_id, sorted(message_ids)])
         return {message_id for (message_id,) in cursor}
+
+
+def parked_unsigned(*, instance_id: int, limit: int) -> int:
+    """How many callbacks without a signature are parked, counted up to `limit`."""
+    with plain_cursor() as cursor:
+        cursor.execute(_PARKED_UNSIGNED, [instance_id, limit])
+        row = cursor.fetchone()
+        assert row is not None
+        count: int = row[0]
+        return count
 
 
 def write(ended: Sequence[Ended]) -> None:
@@ -174,8 +204,8 @@ UPDATE events_callback AS callback
 SET leased_until = statement_timestamp() + %b, epoch = callback.epoch + 1
 FROM fitting WHERE callback.id = fitting.id AND fitting.size_before < %b
 RETURNING callback.id, callback.epoch, callback.instance_id, callback.attempts_made, callback.body, callback.signature,
-    callback.query, fitting.accepts_unsigned,
-    extract(epoch FROM statement_timestamp() - callback.received_at)::float8
+    callback.query, callback.reason, fitting.accepts_unsigned, callback.received_at,
+    statement_timestamp() - callback.received_at
 """
 
 _RELEASE = """
@@ -200,6 +230,12 @@ WHERE callback.state = 'waiting' ORDER BY callback.id FOR UPDATE OF callback
 _DONE_MESSAGES = """
 SELECT DISTINCT message_id FROM events_callback
 WHERE instance_id = %b AND message_id = ANY(%b::text[]) AND message_id <> '' AND state = 'done'
+"""
+
+_PARKED_UNSIGNED = """
+SELECT count(*) FROM (
+    SELECT FROM events_callback WHERE instance_id = %b AND state = 'parked' AND signature = '' LIMIT %b
+) AS parked
 """
 
 _WRITE = """

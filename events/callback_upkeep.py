@@ -18,8 +18,9 @@ from instances.models import Instance
 
 logger = logging.getLogger(__name__)
 
-KEPT = timedelta(days=7)
-"""Done and refused callbacks: so long a repeat is known by its message id."""
+DONE_KEPT = timedelta(days=30)
+"""So long a repeat is known by its message id."""
+REFUSED_KEPT = timedelta(days=7)
 SEEN_KEPT = timedelta(days=30)
 """What the ledger knows of object types that only callbacks tell of."""
 STRAYS_KEPT = timedelta(minutes=10)
@@ -44,7 +45,7 @@ def retry_parked(*, instance_ids: Collection[int] | None = None, callback_ids: C
 
 def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
     """Delete callbacks and ledger rows that nothing needs any more, in small transactions. Returns how many."""
-    forgotten = _in_batches(_FORGET_CALLBACKS, [KEPT, STRAYS_KEPT], at_once=at_once)
+    forgotten = _in_batches(_FORGET_CALLBACKS, [DONE_KEPT, REFUSED_KEPT, STRAYS_KEPT], at_once=at_once)
     for instance in Instance.objects.filter(event_method=WEBHOOK).order_by("pk").iterator(chunk_size=200):
         try:
             covered = sorted(pollers_of(instance))
@@ -91,7 +92,8 @@ FROM parked WHERE callback.id = parked.id
 _FORGET_CALLBACKS = """
 DELETE FROM events_callback WHERE id IN (
     SELECT callback.id FROM events_callback AS callback
-    WHERE (callback.state IN ('done', 'refused') AND callback.received_at < statement_timestamp() - %b)
+    WHERE (callback.state = 'done' AND callback.received_at < statement_timestamp() - %b)
+        OR (callback.state = 'refused' AND callback.received_at < statement_timestamp() - %b)
         OR (callback.state = 'waiting' AND callback.received_at < statement_timestamp() - %b AND EXISTS (
             SELECT FROM instances_instance AS instance
             WHERE instance.id = callback.instance_id

@@ -69,7 +69,9 @@ def follow(*, instance: Instance, previous_configuration: str, starts_over: bool
         inbox = None
     wants_callbacks = instance.element.callbacks is not None and instance.event_method == WEBHOOK
     if starts_over or not (wants_callbacks and instance.is_events_enabled):
-        Callback.objects.filter(instance=instance, state=Callback.WAITING).delete()
+        # What is parked is another account's, too.
+        forgotten = [Callback.WAITING, Callback.PARKED] if starts_over else [Callback.WAITING]
+        Callback.objects.filter(instance=instance, state__in=forgotten).delete()
     is_open = wants_callbacks and instance.is_listening
     if inbox is None:
         if wants_callbacks:

@@ -194,7 +194,7 @@ class Registration(models.Model):
 class Callback(models.Model):
     """What a provider posted to us, as it came, until it is standardized; parked with a reason if it cannot be.
 
-    What is done keeps no body: the event has it. The row stays for a week, so that a repeat is known by its id.
+    What is done keeps no body: the event has it. The row stays for a month, so that a repeat is known by its id.
     """
 
     WAITING, PARKED, REFUSED, DONE = "waiting", "parked", "refused", "done"

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -33,6 +33,9 @@ ASKING_SECONDS = 20.0
 """After its claim; later, what nobody has looked at is given back. With one more request it fits into the lease."""
 Result = Understood | NotUnderstood
 PAUSE = timedelta(seconds=2)
+UNSIGNED_PARKED = 1_000
+"""Of each instance; those with a signature are kept whatever their number."""
+NO_ROOM = f"{UNSIGNED_PARKED:,} unsigned callbacks are parked already"
 KEY_LOST = "The keys that callbacks are signed with could not be fetched"
 
 
@@ -158,14 +161,18 @@ def _settle(instance: Instance, results: Sequence[Result]) -> tuple[list[Ended],
         callback_claims.drop([one.claim for one in results])
         logger.info("callbacks dropped, events are off", extra={"instance": instance.pk, "callbacks": len(results)})
         return [], 0
-    if current.is_disabled or current.provider_account != instance.provider_account:
-        # It keeps what waits until it is enabled; or, they were verified as another account's.
+    were_judged_otherwise = (current.provider_account, current.callback_types) != (
+        instance.provider_account,
+        instance.callback_types,
+    )
+    if current.is_disabled or were_judged_otherwise:
+        # It keeps what waits until it is enabled; or, they were verified as another account's or of other types.
         written = [_untouched(one.claim) for one in results]
         callback_claims.write(written)
         return written, 0
     understood = [one for one in results if isinstance(one, Understood)]
     decided = _record(current, understood)
-    written = [one.ended for one in results if isinstance(one, NotUnderstood)]
+    written = _with_room([one.ended for one in results if isinstance(one, NotUnderstood)], instance_id=current.pk)
     refused = [one for one in written if one.state == Callback.REFUSED]
     written += [
         Ended(
@@ -183,6 +190,25 @@ def _settle(instance: Instance, results: Sequence[Result]) -> tuple[list[Ended],
     if any(one.is_lost for one in results if isinstance(one, NotUnderstood)):
         suspicion.open_window(instance_ids=[instance.pk], reason=KEY_LOST)
     return written, len(decided.changes)
+
+
+def _with_room(ended: Sequence[Ended], *, instance_id: int) -> list[Ended]:
+    """The same with unsigned callbacks refused that there is no room to park: anybody may send these."""
+    if not any(_is_parked_unsigned(one) for one in ended):
+        return list(ended)
+    room = UNSIGNED_PARKED - callback_claims.parked_unsigned(instance_id=instance_id, limit=UNSIGNED_PARKED)
+    kept: list[Ended] = []
+    for one in ended:
+        if _is_parked_unsigned(one):
+            room -= 1
+            if room < 0:
+                one = replace(one, state=Callback.REFUSED, reason=f"{NO_ROOM}; this one: {one.reason}")
+        kept.append(one)
+    return kept
+
+
+def _is_parked_unsigned(ended: Ended) -> bool:
+    return ended.state == Callback.PARKED and not ended.claim.inbound.signature
 
 
 def _untouched(claim: Claim) -> Ended:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -13,10 +14,11 @@ from connectors.change import DELETED, DELETED_VERSION, Change
 from connectors.connection import Connection
 from connectors.errors import ConnectorError, RecordNotFound, TryLater
 from connectors.records import Record
+from events.callback_changes import unstamped_version
 from events.callback_claims import Claim, Ended
 from events.models import Callback
 from events.verification import Keys, KeyUnavailable, verify
-from instances.configuration import connection_of
+from instances.configuration import connection_of, pollers_of
 from instances.models import Instance
 
 logger = logging.getLogger(__name__)
@@ -28,8 +30,15 @@ FAULT_ATTEMPTS = 3
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)
 READ_SECONDS = 30.0
 """For one record, all its requests together."""
-UNSTAMPED = "~"
-"""What versions of changes without a stamp begin with."""
+KNOWN_FOR = timedelta(days=29)
+"""For so long after it was received a callback is known to the ledger when a poll told of the same: it remembers a day
+more. After that a poll has told of it, and it would be told twice."""
+TOO_OLD = "it waited too long; polls have answered for it"
+NOT_WANTED = "not wanted by event.callback.types"
+NO_RECORD = "NotFound"
+"""The provider's code for a record that is not there."""
+NOT_THERE = "the record is not there; whether it was deleted is asked once more"
+NOT_THERE_WAIT = timedelta(seconds=5)
 OWN_FAULT = "A fault of ours; the log has it."
 NO_CALLBACKS = "this element understands no callbacks"
 # What the ledger has room for; a version may get `#` and 16 digits more.
@@ -49,7 +58,7 @@ class Understood:
 
 @dataclass(frozen=True, slots=True)
 class NotUnderstood:
-    """A callback that waits, or is refused or parked."""
+    """A callback that waits, is refused or parked, or is done without an event."""
 
     ended: Ended
     is_lost: bool = False
@@ -58,6 +67,10 @@ class NotUnderstood:
     @property
     def claim(self) -> Claim:
         return self.ended.claim
+
+
+class _NotThere(Exception):
+    """A record was not found, for the first time."""
 
 
 class Understanding:
@@ -82,6 +95,8 @@ class Understanding:
             return _without_key(claim, error)
         except CannotStandardize as error:
             return NotUnderstood(_ended(claim, Callback.PARKED, str(error)))
+        except _NotThere:
+            return NotUnderstood(replace(_ended(claim, Callback.WAITING, NOT_THERE), wait=NOT_THERE_WAIT))
         except ConnectorError as error:
             return NotUnderstood(_tried(claim, error))
         except Exception:
@@ -91,7 +106,7 @@ class Understanding:
             )
             return fault(claim)
 
-    def _understood(self, claim: Claim) -> Understood:
+    def _understood(self, claim: Claim) -> Understood | NotUnderstood:
         callbacks = self._instance.element.callbacks
         if callbacks is None:
             raise CannotStandardize(NO_CALLBACKS)
@@ -107,11 +122,13 @@ class Understanding:
         )
         said = callbacks.standardize(claim.inbound)
         message_id = _kept_message_id(said.message_id)
-        unstamped = UNSTAMPED + (message_id or hashlib.blake2b(claim.inbound.body, digest_size=16).hexdigest())
+        if reason := self._no_event(claim, said.changes, callbacks=callbacks, is_signed=is_signed):
+            return NotUnderstood(_ended(claim, Callback.DONE, reason))
+        unstamped = unstamped_version(message_id=message_id, body=claim.inbound.body, received_on=claim.received_on)
         changes = tuple(
             change
             if change.version
-            else self._stamped(change, callbacks=callbacks, connection=connection, is_signed=is_signed)
+            else self._stamped(change, claim, callbacks=callbacks, connection=connection, is_signed=is_signed)
             or replace(change, version=unstamped)
             for change in said.changes
         )
@@ -119,8 +136,23 @@ class Understanding:
             _check_fits(change)
         return Understood(claim=claim, message_id=message_id, changes=changes)
 
+    def _no_event(self, claim: Claim, changes: Sequence[Change], *, callbacks: Callbacks, is_signed: bool) -> str:
+        """Why a genuine callback comes to no event; empty if it may be one."""
+        if not changes:
+            return ""
+        if is_signed:
+            wanted = callbacks.wanted_object_types(callbacks.wanted(self._instance.callback_types))
+            if all(change.object_type not in wanted for change in changes):
+                return NOT_WANTED
+        if claim.age > KNOWN_FOR:
+            # The ledger never forgets that an object was deleted, and no poll can tell.
+            polled = pollers_of(self._instance)
+            if all(change.object_type in polled and change.version != DELETED_VERSION for change in changes):
+                return TOO_OLD
+        return ""
+
     def _stamped(
-        self, change: Change, *, callbacks: Callbacks, connection: Connection, is_signed: bool
+        self, change: Change, claim: Claim, *, callbacks: Callbacks, connection: Connection, is_signed: bool
     ) -> Change | None:
         """The change with what its record says now; None where nothing can say when it was."""
         if all(resource.name != change.object_type for resource in connection.element.resources):
@@ -130,12 +162,15 @@ class Understanding:
             if not is_signed:
                 # Somebody tries things out, with a record that there never was.
                 return None
+            if claim.reason != NOT_THERE:
+                # It may not be visible yet. What was deleted is still not there a little later.
+                raise _NotThere
             return replace(change, event_type=DELETED, version=DELETED_VERSION, changed_at=None)
         version, changed_at = callbacks.stamp(record.fields)
         return replace(change, version=version, changed_at=changed_at) if version else None
 
     def _read(self, connection: Connection, object_type: str, object_id: str) -> Record | None:
-        """None: it is not there."""
+        """None: it is not there. Any other 404 is raised: it may mean a wrong address or wrong keys."""
         if (object_type, object_id) in self._records:
             return self._records[object_type, object_id]
         if self._trouble is not None:
@@ -144,8 +179,9 @@ class Understanding:
         try:
             with egress.deadline(READ_SECONDS):
                 record = hub.get(connection, object_type, object_id)
-        except RecordNotFound:
-            pass
+        except RecordNotFound as error:
+            if NO_RECORD not in error.codes:
+                raise
         except TryLater as error:
             # The next record would not be had either, and each would take its time.
             self._trouble = error

@@ -12,8 +12,9 @@ LEDGER_MARGIN = timedelta(hours=1)
 UNSTAMPED_MEMORY = timedelta(days=1)
 """How long the ledger remembers a record without a stamp after it was last met."""
 
-CALLBACK_MEMORY = timedelta(days=7)
-"""Where callbacks are heard the ledger remembers this much, so that late and repeated ones are known."""
+CALLBACK_MEMORY = timedelta(days=30)
+"""Where callbacks are heard the ledger remembers this much, so that late and repeated ones are known. A callback older
+than `events.understanding.KNOWN_FOR`, a day less, is not recorded any more."""
 
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 

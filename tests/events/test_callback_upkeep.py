@@ -81,15 +81,15 @@ class TestForgetting:
     @pytest.mark.parametrize(
         ("state", "days", "is_kept"),
         [
-            (Callback.DONE, 6.9, True),
-            (Callback.DONE, 7.1, False),
+            (Callback.DONE, 29.9, True),
+            (Callback.DONE, 30.1, False),
             (Callback.REFUSED, 6.9, True),
             (Callback.REFUSED, 7.1, False),
             (Callback.PARKED, 400, True),
             (Callback.WAITING, 400, True),
         ],
     )
-    def test_what_is_done_or_refused_goes_after_a_week(self, state, days, is_kept):
+    def test_what_is_done_goes_after_a_month_and_what_is_refused_after_a_week(self, state, days, is_kept):
         add(InboxFactory.create(), state, days=days)
 
         assert forget_old() == (0 if is_kept else 1)
@@ -109,7 +109,7 @@ class TestForgetting:
     def test_many_go_in_small_batches(self):
         inbox = InboxFactory.create()
         for _ in range(5):
-            add(inbox, Callback.DONE, days=8)
+            add(inbox, Callback.DONE, days=31)
 
         assert forget_old(at_once=2) == 5
         assert not Callback.objects.exists()

@@ -133,6 +133,7 @@ def test_another_provider_account_gets_another_inbox_and_the_old_one_keeps_the_o
     old, instance = opened()
     before = instance.configuration_encrypted
     waiting(instance)
+    Callback.objects.create(instance=instance, method="POST", body=b"{}", state=Callback.PARKED)
 
     changed = follow(instance, starts_over=True, previous_configuration=before)
 

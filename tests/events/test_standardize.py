@@ -13,6 +13,8 @@ from connectors.change import CREATED, UPDATED, Change
 from events.models import Callback, Delivery, Event, Inbox, SeenChange
 from events.record import record
 from events.standardize import drain
+from events.understanding import NOT_THERE
+from instances.models import Instance
 from tests.events.calling import Line, contents, make_due
 from tests.events.conftest import POLLED_AT
 
@@ -254,13 +256,45 @@ class TestWithoutEntity:
 
         assert line.told() == [("UPDATED", "contacts", "7")]
 
-    def test_a_record_that_is_gone_was_deleted(self, line):
-        line.store_signed(line.words(99, Entity=None))
-        line.store_signed(line.words(99, action="deleted"))
+    def test_a_record_that_is_gone_was_deleted_if_it_is_still_gone_a_little_later(self, line):
+        callback = line.store_signed(line.words(99, Entity=None))
+        drain()
+        assert line.told() == []
+        assert 4 < wait_of(callback) <= 5
+        assert contents()[callback.pk] == ("waiting", NOT_THERE)
+        line.store_signed(line.words(98, Entity=None))
+        make_due()
 
+        drain()
+        line.store_signed(line.words(99, action="deleted"))
         drain()
 
         assert line.told() == [("DELETED", "contacts", "99")]
+
+    def test_a_record_that_is_there_a_little_later_was_not_deleted(self, line):
+        answer = {"code": "NotFound", "message": "not yet"}
+        line.sandbox.behave(path="/company/contacts", status=404, body=answer)
+        line.store_signed(line.words(7, Entity=None))
+        drain()
+        make_due()
+
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "7")]
+
+    @pytest.mark.parametrize("type_", ["contact", "ticket"])
+    def test_404_for_another_reason_deletes_nothing(self, line, type_):
+        line.sandbox.behave(status=404, body="<html>not found", content_type="text/html", path="/company", times=None)
+        line.sandbox.behave(status=404, body="<html>not found", content_type="text/html", path="/service", times=None)
+        callback = line.store_signed(line.words(7, Type=type_, Entity=None), attempts_made=17)
+        for _ in range(3):
+            make_due()
+            drain()
+
+        assert line.told() == []
+        state, reason = contents()[callback.pk]
+        assert state == "parked"
+        assert "has nothing at" in reason
 
     def test_nobody_can_delete_without_a_signature(self, line):
         Inbox.objects.update(accepts_unsigned=True)
@@ -274,6 +308,7 @@ class TestWithoutEntity:
         assert SeenChange.objects.get(version__startswith="~").version != "~"
 
     def test_types_that_the_hub_has_not_are_told_apart_by_their_message(self, line):
+        Instance.objects.update(callback_types="agreement")
         for message in ("one", "one", "two"):
             line.store_signed(line.words(Type="agreement", Entity=None, MessageId=message))
 

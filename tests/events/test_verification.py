@@ -198,7 +198,7 @@ class TestRefusing:
         assert server.asked == 0
 
     def test_unsigned_ones_of_another_company(self, desk):
-        def take(body: bytes) -> bool:
+        def take(body):
             return desk.verify(InboundCallback(body=body), accepts_unsigned=True)
 
         assert take(b'{"CompanyId":" ACME"}') is take(b"{}") is take(b"no JSON") is False
