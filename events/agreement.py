@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from connectors.callbacks import RegisteredCallback, WantedCallback
 from connectors.errors import ConnectorError, CredentialsRefused, RateLimited, TryLater
@@ -39,6 +40,15 @@ def plan(*, wanted: Sequence[WantedCallback], found: Sequence[RegisteredCallback
         superfluous=tuple(one for one in found if one not in kept),
         missing=tuple(one for one in wanted if one not in chosen),
     )
+
+
+def is_ours(registered: RegisteredCallback, *, element_key: str, token: str) -> bool:
+    """Whether it leads to the inbox of this token, at whatever host we had. Others may have it in a query of theirs."""
+    try:
+        path = urlsplit(registered.url.strip()).path
+    except ValueError:
+        return False
+    return path.endswith(f"/events/{element_key}/{token}")
 
 
 def leads_to(registered: RegisteredCallback, url: str) -> bool:

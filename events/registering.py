@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -93,11 +93,14 @@ class Work:
         return not provider or egress.can_reach(provider_url=provider, url=settings.PUBLIC_URL)
 
     def agree(self) -> Outcome:
-        """Take back and register until nothing is left to do. What one registration is refused, others may have."""
+        """Register and take back until nothing is left to do. What one registration is refused, others may have.
+
+        What is superfluous comes last: it may be what still works, at an address that we had before.
+        """
         problems: dict[str, str] = {}
         troubles: list[ConnectorError] = []
 
-        def attempt(one: WantedCallback, act: Callable[[], object]) -> None:
+        def attempt(one: WantedCallback, act: Callable[[], object], *, is_noted: bool = True) -> None:
             try:
                 act()
             except ConnectorError as error:
@@ -106,12 +109,10 @@ class Work:
                 if isinstance(error, TryLater):
                     troubles.append(error)
                 problems[_name(one)] = without_secrets(self.inbox, error)
-                self._note_problem(one, problems[_name(one)])
+                if is_noted:
+                    self._note_problem(one, problems[_name(one)])
 
         plan = self._plan()
-        for one in plan.superfluous:
-            attempt(one.wanted, partial(self._take_back, one))
-        self._forget_rows(except_for=problems)
         for one in plan.kept:
             self._note(one, is_new=False)
         for wanted in plan.missing:
@@ -119,13 +120,20 @@ class Work:
         for one in plan.disabled:
             attempt(one.wanted, partial(self._arm_again, one))
         for wanted in plan.missing:
-            attempt(wanted, partial(self._register, wanted))
+            attempt(wanted, partial(self._register, wanted, replaces=_same(plan.superfluous, wanted)))
+        without_replacement = frozenset(problems)
+        for one in plan.superfluous:
+            if _name(one.wanted) not in without_replacement:
+                # The row of what is wanted tells of its replacement.
+                attempt(one.wanted, partial(self._take_back, one), is_noted=one.wanted not in self.wanted)
+        self._forget_rows(except_for=problems)
         problem = _problem(problems)
         return Outcome(problem=problem, error=troubles[0] if troubles else None, told=problem)
 
     def _plan(self) -> agreement.Plan:
         found = self._call(lambda: self.callbacks.registered(self.connection, marker=self.token))
-        return agreement.plan(wanted=self.wanted, found=found, url=self.url)
+        ours = [one for one in found if agreement.is_ours(one, element_key=self.inbox.element_key, token=self.token)]
+        return agreement.plan(wanted=self.wanted, found=ours, url=self.url)
 
     def _take_back(self, one: RegisteredCallback) -> None:
         self._call(lambda: self.callbacks.remove(self.connection, provider_id=one.provider_id))
@@ -145,23 +153,31 @@ class Work:
         logger.info("registration armed again", extra=self._ids(one.wanted))
         self._note(one, is_new=True)
 
-    def _register(self, wanted: WantedCallback) -> None:
+    def _register(self, wanted: WantedCallback, *, replaces: Sequence[RegisteredCallback] = ()) -> None:
         try:
-            made = self._call(
-                lambda: self.callbacks.register(self.connection, wanted, url=self.url, description=self._description())
-            )
+            made = self._make(wanted)
         except AlreadyRegistered:
             # By a run of ours that was cut off, if its request arrived late.
             again = self._plan()
             found = [one for one in (*again.kept, *again.disabled) if one.wanted == wanted]
-            if not found:
+            if found:
+                if not found[0].is_active:
+                    self._call(lambda: self.callbacks.rearm(self.connection, provider_id=found[0].provider_id))
+                self._note(found[0], is_new=True)
+                return
+            if not replaces:
                 raise
-            if not found[0].is_active:
-                self._call(lambda: self.callbacks.rearm(self.connection, provider_id=found[0].provider_id))
-            self._note(found[0], is_new=True)
-            return
+            # A provider that has one of a kind, whatever its address: then the old one has to go first.
+            for one in replaces:
+                self._take_back(one)
+            made = self._make(wanted)
         logger.info("callback registered", extra=self._ids(wanted))
         self._note(made, is_new=True)
+
+    def _make(self, wanted: WantedCallback) -> RegisteredCallback:
+        return self._call(
+            lambda: self.callbacks.register(self.connection, wanted, url=self.url, description=self._description())
+        )
 
     def _call(self, ask: Callable[[], Answer]) -> Answer:
         """One call to the provider, if there is time for it and the inbox is still ours."""
@@ -244,11 +260,21 @@ def _name(one: WantedCallback) -> str:
     return one.type if one.level == "owner" else f"{one.type}:{one.level}:{one.object_id}"
 
 
+def _same(found: Sequence[RegisteredCallback], wanted: WantedCallback) -> tuple[RegisteredCallback, ...]:
+    return tuple(one for one in found if one.wanted == wanted)
+
+
 def _columns(one: WantedCallback) -> dict[str, Any]:
     return {"type": one.type, "level": one.level, "object_id": one.object_id}
 
 
 def _problem(problems: Mapping[str, str]) -> str:
-    if not problems:
+    """Names with the same cause stand before it together."""
+    by_cause: dict[str, list[str]] = {}
+    for name, why in problems.items():
+        by_cause.setdefault(why, []).append(name)
+    if not by_cause:
         return ""
-    return "Not as wanted at the provider: " + "; ".join(f"{name} ({why})" for name, why in problems.items())
+    return "Not as wanted at the provider: " + "; ".join(
+        f"{', '.join(names)}: {why}" for why, names in by_cause.items()
+    )

@@ -56,6 +56,13 @@ def add(client: ConnectWiseClient, wanted: WantedCallback, *, url: str, descript
     try:
         answer = client.request("POST", PATH, document=document)
     except RequestRefused as refused:
+        if "InvalidField" in refused.codes and "url" in refused.provider_message.casefold():
+            raise RequestRefused(
+                "ConnectWise does not take our address: it begins with PUBLIC_URL, which must be one that ConnectWise "
+                "reaches, such as https://events.example.com",
+                provider_message=refused.provider_message,
+                status=refused.status,
+            ) from refused
         if "ObjectExists" not in refused.codes:
             raise
         raise AlreadyRegistered(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.callbacks import RegisteredCallback, WantedCallback
 from connectors.errors import CredentialsRefused, PermissionRefused, RateLimited, RequestRefused, TryLater
-from events.agreement import Pause, concerns_one, pause_after, plan
+from events.agreement import Pause, concerns_one, is_ours, pause_after, plan
 
 URL = "https://hooks.example.com/elements/api-v2/events/connectwisehd/token?recordId="
 TICKETS, TIMES = (WantedCallback(type=name, level="owner", object_id="1") for name in ("ticket", "time"))
@@ -58,6 +58,23 @@ def test_the_only_one_is_armed_again():
     disabled = entry(1, is_active=False)
 
     assert plan(wanted=[TICKETS], found=[disabled], url=URL).disabled == (disabled,)
+
+
+@pytest.mark.parametrize(
+    "url, expected",
+    [
+        (URL, True),
+        ("http://old.example.com:8000/below/events/connectwisehd/token", True),
+        ("https://relay.example.com/?to=" + URL, False),
+        ("https://relay.example.com/#/events/connectwisehd/token", False),
+        (URL.replace("token", "token/more"), False),
+        (URL.replace("token", "another-token"), False),
+        (URL.replace("connectwisehd", "connectwisecrm"), False),
+        ("https://[broken/events/connectwisehd/token", False),
+    ],
+)
+def test_the_path_of_its_address_says_whose_it_is(url, expected):
+    assert is_ours(entry(1, url=url), element_key="connectwisehd", token="token") is expected
 
 
 kinds = st.sampled_from(

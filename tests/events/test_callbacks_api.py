@@ -106,7 +106,7 @@ class TestRegistrations:
 
         shown = api.put(f"/instances/{desk.pk}/registrations").json()
 
-        assert "ticket (" in shown["problem"]
+        assert "ticket: " in shown["problem"]
         assert shown["registrations"][0]["state"] == "refused"
 
     def test_where_there_are_no_callbacks_it_is_empty_and_cannot_be_checked(self, api, owner):

@@ -68,7 +68,7 @@ class TestRefused:
         instance = make_desk(owner, sandbox)
 
         assert types_of(sandbox) == ["company", "contact", "time"]
-        assert "ticket (" in instance.registration_problem
+        assert "ticket: " in instance.registration_problem
         refused = Registration.objects.get(type="ticket")
         assert (refused.state, refused.provider_id) == (Registration.REFUSED, "")
         assert refused.last_error in instance.registration_problem
@@ -97,7 +97,7 @@ class TestRefused:
         after = switch(instance, on=False)
 
         assert types_of(sandbox) == ["ticket"]
-        assert "ticket (" in after.registration_problem
+        assert "ticket: " in after.registration_problem
         check_now(inbox_of(instance))
         assert entries_of(sandbox) == []
 

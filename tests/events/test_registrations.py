@@ -107,7 +107,7 @@ class TestWanted:
 
         assert types_of(sandbox) == ["ticket", "time"]
         assert entries_of(sandbox)[0] == ticket
-        assert asked(sandbox) == [f"GET {CALLBACKS}", f"DELETE {CALLBACKS}/2", f"POST {CALLBACKS}"]
+        assert asked(sandbox) == [f"GET {CALLBACKS}", f"POST {CALLBACKS}", f"DELETE {CALLBACKS}/2"]
         assert sorted(rows_of(instance)) == ["ticket", "time"]
 
     def test_new_credentials_of_the_same_account_register_nothing_twice(self, owner, sandbox):
@@ -141,6 +141,23 @@ class TestOthers:
         instance = make_desk(owner, sandbox)
         switch(instance, on=False)
         switch(instance, on=True)
+        provisioning.delete(instance_id=instance.pk)
+
+        assert entries_of(sandbox) == foreign
+
+    def test_our_token_in_a_query_of_theirs_makes_it_not_ours(self, owner, sandbox):
+        instance = make_desk(owner, sandbox)
+        address = inboxes.address_of(inbox_of(instance))
+        foreign = [
+            sandbox.registrations.add(type="ticket", level="owner", url=url)
+            for url in (
+                f"https://relay.example.com/in?to={address}",
+                f"https://relay.example.com/events/connectwisehd/{token_of(inbox_of(instance))}/copies?recordId=",
+                f"https://relay.example.com/{token_of(inbox_of(instance))}",
+            )
+        ]
+
+        check_now(inbox_of(instance))
         provisioning.delete(instance_id=instance.pk)
 
         assert entries_of(sandbox) == foreign
@@ -224,6 +241,42 @@ class TestChecks:
         assert types_of(sandbox) == DEFAULT_TYPES
         assert all(entry["url"].startswith("http://127.0.0.2:8000/") for entry in entries_of(sandbox))
 
+    def test_at_another_public_url_each_is_registered_before_the_old_one_is_taken_back(self, owner, sandbox, settings):
+        instance = make_desk(owner, sandbox)
+        settings.PUBLIC_URL = "http://127.0.0.2:8000"
+        sandbox.requests.clear()
+
+        check_now(inbox_of(instance))
+
+        deletes = [f"DELETE {CALLBACKS}/{number}" for number in (1, 2, 3, 4)]
+        assert asked(sandbox) == [f"GET {CALLBACKS}", *[f"POST {CALLBACKS}"] * 4, *deletes]
+
+    @pytest.mark.parametrize("status", [400, 429, 500])
+    def test_what_works_stays_while_its_replacement_is_refused(self, owner, sandbox, settings, status):
+        instance = make_desk(owner, sandbox)
+        before = entries_of(sandbox)
+        settings.PUBLIC_URL = "http://127.0.0.2:8000"
+        sandbox.behave(path=CALLBACKS, method="POST", status=status, times=None)
+
+        check_now(inbox_of(instance))
+        assert entries_of(sandbox) == before
+
+        sandbox.behave_well()
+        Inbox.objects.update(next_check_at=Now())
+        check_now(inbox_of(instance))
+        assert all(entry["url"].startswith("http://127.0.0.2:8000/") for entry in entries_of(sandbox))
+
+    def test_a_provider_that_has_one_of_a_kind_is_rid_of_the_old_one_first(self, owner, sandbox, settings):
+        instance = make_desk(owner, sandbox, callback_types="ticket")
+        settings.PUBLIC_URL = "http://127.0.0.2:8000"
+        exists = {"code": "InvalidObject", "errors": [{"code": "ObjectExists", "message": "exists already"}]}
+        sandbox.behave(path=CALLBACKS, method="POST", status=400, body=exists, times=1)
+
+        assert check_now(inbox_of(instance)) is True
+
+        (entry,) = entries_of(sandbox)
+        assert entry["url"].startswith("http://127.0.0.2:8000/")
+
     def test_a_sweep_does_what_is_due_and_nothing_else(self, owner, sandbox):
         due, resting = make_desk(owner, sandbox), make_desk(owner, sandbox)
         for instance in (due, resting):
@@ -262,6 +315,18 @@ class TestUnreachable:
         problem = Instance.objects.get().registration_problem
         assert problem.startswith("PUBLIC_URL is http://127.0.0.1:8000, which the provider cannot reach")
         assert "polling every 15 minutes" in problem
+
+    def test_an_address_that_the_provider_does_not_take_is_told_once_and_names_the_setting(self, owner, sandbox):
+        refusal = {
+            "code": "InvalidObject",
+            "errors": [{"code": "InvalidField", "message": "Invalid URL", "field": "url"}],
+        }
+        sandbox.behave(path=CALLBACKS, method="POST", status=400, body=refusal, times=None)
+
+        problem = make_desk(owner, sandbox).registration_problem
+
+        assert "ticket, company, contact, time: ConnectWise does not take our address" in problem
+        assert (problem.count("PUBLIC_URL"), problem.count("(Invalid URL)")) == (1, 1)
 
 
 class TestKilled:
