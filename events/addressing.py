@@ -7,11 +7,12 @@ in `&recordId=7601&action=updated` or in a slash.
 from __future__ import annotations
 
 import binascii
+import contextlib
 import re
 from base64 import b64decode
 from dataclasses import dataclass
 
-MOST_INSTANCES = 100
+MOST_INSTANCES = 20
 """That one request reaches."""
 
 _LONGEST_ID = 28
@@ -32,6 +33,8 @@ class Address:
     element_key: str
     token: str = ""
     instance_ids: tuple[int, ...] = ()
+    has_more: bool = False
+    """More instances were listed than one request reaches."""
     glued: str = ""
     """What the provider appended to the path: part of the query by right."""
 
@@ -48,7 +51,8 @@ def address(path: str, *, instances_header: str = "") -> Address:
     if name:
         return Address(element_key=element_key, instance_ids=(_instance_id(name),), glued=glued)
     if instances_header:
-        return Address(element_key=element_key, instance_ids=_listed(instances_header), glued=glued)
+        ids, has_more = _listed(instances_header)
+        return Address(element_key=element_key, instance_ids=ids, has_more=has_more, glued=glued)
     return Address(element_key=element_key, glued=glued)
 
 
@@ -65,13 +69,18 @@ def _instance_id(name: str) -> int:
     return number
 
 
-def _listed(header: str) -> tuple[int, ...]:
-    """Ids separated by commas; what is none is passed over."""
-    numbers = [_number(part.strip()) for part in header.split(",", MOST_INSTANCES)[:MOST_INSTANCES]]
-    ids = tuple(dict.fromkeys(number for number in numbers if number is not None))
+def _listed(header: str) -> tuple[tuple[int, ...], bool]:
+    """Ids separated by commas, and whether there were too many; what is no id is passed over."""
+    parts = header.split(",", MOST_INSTANCES)
+    ids: dict[int, None] = {}
+    for part in parts[:MOST_INSTANCES]:
+        name = part.strip()
+        if len(name) <= _LONGEST_ID:
+            with contextlib.suppress(NoAddress):
+                ids[_instance_id(name)] = None
     if not ids:
         raise NoAddress
-    return ids
+    return tuple(ids), len(parts) > MOST_INSTANCES
 
 
 def _number(text: str) -> int | None:

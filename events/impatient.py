@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import psycopg
+from django.db import Error as DatabaseError
 from django.db import connection
-from django.db.utils import InterfaceError, OperationalError
+from django.db.utils import DataError, IntegrityError, OperationalError
+from psycopg.pq import TransactionStatus
 
 CANCEL_SECONDS = 0.5
 """What it may take, at most, to tell the server that nobody waits any more."""
@@ -24,23 +26,35 @@ def fetch_within(seconds: float, statement: str, values: Mapping[str, Any]) -> l
 
     Django would ask an idle connection for its health first, which costs every caller a round trip, and a server that
     hangs does not even answer that. Here a connection that turns out to be broken is replaced, and the statement is
-    sent once more: choose one that may happen twice. After an error no connection is left behind, so that the next
-    caller of this thread begins with a new one. Connecting has its own time-out (`connect_timeout`).
+    sent once more: choose one that may happen twice. It may be broken and alive: connected to a server that has become
+    read-only, without the statement that it had prepared, or with a plan that the tables have outgrown. So after any
+    error but IntegrityError no connection is left behind, and the next caller of this thread begins with a new one.
+    Connecting has its own time-out (`connect_timeout`).
     """
     deadline = time.monotonic() + seconds
     was_connected = connection.connection is not None
     try:
         return _fetch(deadline, statement, values)
-    except (OperationalError, InterfaceError) as error:
+    except IntegrityError:
+        raise
+    except DatabaseError as error:
         is_dead = connection.connection is None or connection.connection.closed
         _give_up()
-        if isinstance(error, TooSlow) or not (was_connected and is_dead) or time.monotonic() > deadline - seconds / 2:
+        is_worth_another = was_connected and (is_dead or _may_be_the_connections_fault(error))
+        if not is_worth_another or time.monotonic() > deadline - seconds / 2:
             raise
     try:
         return _fetch(deadline, statement, values)
-    except (OperationalError, InterfaceError):
+    except IntegrityError:
+        raise
+    except DatabaseError:
         _give_up()
         raise
+
+
+def _may_be_the_connections_fault(error: DatabaseError) -> bool:
+    """Whether the server itself refused the statement, which undid it, and not for its values."""
+    return getattr(error.__cause__, "sqlstate", None) is not None and not isinstance(error, DataError)
 
 
 def _fetch(deadline: float, statement: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
@@ -51,10 +65,11 @@ def _fetch(deadline: float, statement: str, values: Mapping[str, Any]) -> list[t
 
 
 def _give_up() -> None:
-    if connection.connection is not None and not connection.connection.closed:
+    connected = connection.connection
+    if connected is not None and connected.info.transaction_status == TransactionStatus.ACTIVE:
         # Or statements that wait for a lock would pile up at the server, each on a connection of its own.
         with contextlib.suppress(psycopg.Error):
-            connection.connection.cancel_safe(timeout=CANCEL_SECONDS)
+            connected.cancel_safe(timeout=CANCEL_SECONDS)
     connection.close()
     # The new connection has nothing to do with it.
     connection.errors_occurred = False

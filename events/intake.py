@@ -17,7 +17,7 @@ from events.addressing import MOST_INSTANCES
 from events.impatient import fetch_within
 from instances.encryption import fingerprint
 
-STORED, CLOSED, REFUSED, FULL = "stored", "closed", "refused", "full"
+STORED, CLOSED, EMPTY, REFUSED, FULL = "stored", "closed", "empty", "refused", "full"
 
 GUESSABLE_PART = 20
 """Only this part of what may wait can come to addresses that anybody guesses: no stranger fills up an inbox."""
@@ -37,6 +37,8 @@ class Received:
     body: bytes = field(repr=False)
     unsigned_reason: str
     """Why an inbox that wants a signature refuses it; empty for what is signed."""
+    is_empty: bool = False
+    """Neither body nor query say anything: a browser or a health check asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,13 +48,16 @@ class Outcome:
     instance_id: int | None
     """None once the instance is gone."""
     result: str
-    """STORED; CLOSED: nobody wants it; REFUSED: counted, not stored; FULL: too many wait."""
+    """STORED; CLOSED: nobody wants it; EMPTY: without a body it is no callback; REFUSED: counted, not stored;
+    FULL: too many wait."""
 
 
 def for_token(received: Received, *, element_key: str, token: str) -> list[Outcome]:
     """Store it at the inbox with this token. An empty list: there is none. Raises Django's database errors."""
     limit = settings.CALLBACKS_WAITING_LIMIT
-    return _store(_OF_TOKEN, received, element_key=element_key, owner=fingerprint(token), limit=limit)
+    return _store(
+        _OF_TOKEN, received, element_key=element_key, owner=fingerprint(token), limit=limit, is_allowed_uncounted=True
+    )
 
 
 def for_instances(received: Received, *, element_key: str, instance_ids: Sequence[int]) -> list[Outcome]:
@@ -67,18 +72,37 @@ def for_accounts(received: Received, *, element_key: str, accounts: Sequence[str
     return _store(_OF_ACCOUNTS, received, element_key=element_key, owner=list(accounts), limit=limit)
 
 
+def instances_of_token(*, element_key: str, token: str) -> list[int]:
+    """The instance whose open inbox has this token, if any. Raises Django's database errors."""
+    values = {"owner": fingerprint(token), "element_key": element_key}
+    return [instance_id for (instance_id,) in fetch_within(settings.CALLBACK_STORE_SECONDS, _FIND, values)]
+
+
 def _guessable_limit() -> int:
     return max(1, int(settings.CALLBACKS_WAITING_LIMIT) // GUESSABLE_PART)
 
 
-def _store(statement: str, received: Received, *, element_key: str, owner: Any, limit: int) -> list[Outcome]:
-    key = hashlib.sha256(repr((element_key, owner)).encode("utf-8", "surrogatepass")).digest()
+def _store(
+    statement: str,
+    received: Received,
+    *,
+    element_key: str,
+    owner: Any,
+    limit: int,
+    is_allowed_uncounted: bool = False,
+) -> list[Outcome]:
+    # Strangers choose what guessable addresses look like, so these have no allowance: each time it is counted.
+    key = b""
+    if is_allowed_uncounted:
+        key = hashlib.sha256(repr((element_key, owner)).encode("utf-8", "surrogatepass")).digest()
     unchecked = _unchecked.get(key, 0)
     values = {
         "owner": owner,
         "element_key": element_key,
         "is_counting": unchecked <= 0,
         "limit": limit,
+        "is_empty": received.is_empty,
+        "is_bodiless": not received.body,
         "is_signed": not received.unsigned_reason,
         "method": received.method,
         "query": received.query,
@@ -93,7 +117,7 @@ def _store(statement: str, received: Received, *, element_key: str, owner: Any, 
     except IntegrityError:
         # The instance was deleted while we stored: it is gone now.
         rows = fetch_within(settings.CALLBACK_STORE_SECONDS, statement, values)
-    if len(rows) == 1 and rows[0][1] == STORED:
+    if key and len(rows) == 1 and rows[0][1] == STORED:
         _note(key, unchecked - 1 if unchecked > 0 else (limit - rows[0][2]) // _SHARE)
     return [Outcome(instance_id=instance_id, result=result) for instance_id, result, _ in rows]
 
@@ -122,6 +146,7 @@ WITH addressed AS (
 ), decided AS MATERIALIZED (
     SELECT id, instance_id, waiting, CASE
         WHEN instance_id IS NULL OR NOT is_open THEN 'closed'
+        WHEN %(is_empty)b OR (%(is_bodiless)b AND accepts_unsigned) THEN 'empty'
         WHEN NOT (%(is_signed)b OR accepts_unsigned) THEN 'refused'
         WHEN waiting >= %(limit)b THEN 'full'
         ELSE 'stored' END AS result
@@ -143,6 +168,10 @@ WITH addressed AS (
 SELECT instance_id, result, waiting FROM decided
 """
 
+_FIND = """
+SELECT instance_id FROM events_inbox
+WHERE token_hash = %(owner)b AND element_key = %(element_key)b AND is_open AND instance_id IS NOT NULL
+"""
 _OF_TOKEN = _STORE.format(found="inbox.token_hash = %(owner)b")
 _OF_INSTANCES = _STORE.format(found="inbox.instance_id = ANY(%(owner)b::bigint[])")
 _OF_ACCOUNTS = _STORE.format(

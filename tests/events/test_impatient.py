@@ -10,7 +10,7 @@ import time
 
 import psycopg
 import pytest
-from django.db import OperationalError, ProgrammingError, connection
+from django.db import DataError, IntegrityError, OperationalError, ProgrammingError, connection
 
 from events.impatient import TooSlow, fetch_within
 from tests.waiting import until
@@ -105,13 +105,65 @@ def test_a_server_that_takes_no_connection_is_given_up_in_time(tmp_path, monkeyp
     assert fetch_within(5, "SELECT 1", {}) == [(1,)]
 
 
-def test_a_mistake_of_ours_is_not_tried_again_and_keeps_the_connection():
+def test_after_a_mistake_of_ours_the_thread_goes_on_with_another_connection():
     pid = pid_of_server()
 
     with pytest.raises(ProgrammingError):
         fetch_within(5, "SELECT nothing", {})
 
+    assert pid_of_server() != pid
+
+
+def test_a_broken_constraint_keeps_the_connection(owner):
+    pid = pid_of_server()
+
+    with pytest.raises(IntegrityError):
+        fetch_within(5, "INSERT INTO events_inbox (id) VALUES (1) RETURNING id", {})
+
     assert pid_of_server() == pid
+
+
+def test_values_that_the_server_does_not_take_are_sent_once(another):
+    another.execute("CREATE SEQUENCE tries")
+    try:
+        pid_of_server()
+        with pytest.raises(DataError):
+            fetch_within(5, "SELECT 1 / (nextval('tries') - %(by)b::int)", {"by": 1})
+        assert another.execute("SELECT last_value FROM tries").fetchone() == (1,)
+    finally:
+        another.execute("DROP SEQUENCE tries")
+
+
+@pytest.mark.parametrize(
+    "breaking",
+    [
+        pytest.param("SET default_transaction_read_only = on", id="the server became read-only"),
+        pytest.param("DEALLOCATE ALL", id="a pooler gave us another's connection"),
+        pytest.param("SET search_path = nowhere", id="the tables are elsewhere"),
+    ],
+)
+def test_a_connection_that_lives_but_is_of_no_use_is_replaced_without_anybody_noticing(another, breaking):
+    another.execute("CREATE TABLE kept (number int)")
+    try:
+        fetch_within(5, "INSERT INTO kept VALUES (1) RETURNING number", {})
+        with connection.cursor() as cursor:
+            cursor.execute(breaking)
+
+        assert fetch_within(5, "INSERT INTO kept VALUES (1) RETURNING number", {}) == [(1,)]
+        assert another.execute("SELECT count(*) FROM kept").fetchone() == (2,)
+    finally:
+        another.execute("DROP TABLE kept")
+
+
+def test_a_table_that_changed_under_a_prepared_statement_is_read_all_the_same(another):
+    another.execute("CREATE TABLE kept AS SELECT 1 AS number")
+    try:
+        assert fetch_within(5, "SELECT * FROM kept", {}) == [(1,)]
+        another.execute("ALTER TABLE kept ADD COLUMN more text")
+
+        assert fetch_within(5, "SELECT * FROM kept", {}) == [(1, None)]
+    finally:
+        another.execute("DROP TABLE kept")
 
 
 def test_threads_have_connections_of_their_own():

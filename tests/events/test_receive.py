@@ -103,6 +103,38 @@ class TestStoring:
         assert len(waiting(instance=inbox.instance)) == len(waiting(instance=other.instance)) == 1
         assert waiting(instance=third.instance) == []
 
+    def test_a_header_may_name_instances_in_base64(self, inbox):
+        headers = SIGNED | {"Element-Instances": b64encode(str(inbox.instance_id).encode()).decode()}
+
+        assert post(f"{BASE}/connectwisehd", headers=headers).status_code == 200
+        assert len(waiting(instance=inbox.instance)) == 1
+
+    def test_one_request_reaches_so_many_instances_and_says_when_there_were_more(self, inbox, caplog):
+        inboxes = [inbox, *InboxFactory.create_batch(20)]
+        listed = [str(one.instance_id) for one in inboxes]
+
+        assert post(f"{BASE}/connectwisehd", headers=SIGNED | {"Element-Instances": listed[0]}).status_code == 200
+        assert caplog.messages == []
+        assert (
+            post(f"{BASE}/connectwisehd", headers=SIGNED | {"Element-Instances": ",".join(listed)}).status_code == 200
+        )
+        assert "callback reaches no further instances" in caplog.messages
+        assert len(waiting()) == 1 + 20
+
+    def test_what_is_kept_for_several_may_not_be_long(self, inbox):
+        other = InboxFactory.create()
+        both = SIGNED | {"Element-Instances": f"{inbox.instance_id},{other.instance_id}"}
+        one = SIGNED | {"Element-Instances": str(inbox.instance_id)}
+        long = b"x" * (64 * 1024 + 1)
+
+        assert [post(f"{BASE}/connectwisehd", long, headers=headers).status_code for headers in (both, SIGNED)] == [
+            413
+        ] * 2
+        assert waiting() == []
+        assert post(f"{BASE}/connectwisehd", long[1:], headers=both).status_code == 200
+        assert post(f"{BASE}/connectwisehd", long, headers=one).status_code == 200
+        assert post(f"{BASE}/connectwisehd/{inbox.instance_id}", long).status_code == 200
+
     def test_a_body_finds_every_open_inbox_of_the_account_that_it_names(self, inbox):
         account = {
             "helpdesk.connectwise.server.url": "sandbox-na.myconnectwise.net",
@@ -114,19 +146,43 @@ class TestStoring:
         assert post(f"{BASE}/connectwisehd").status_code == 200
         assert len(waiting(instance=first.instance)) == len(waiting(instance=second.instance)) == 1
         assert waiting(instance__in=[inbox.instance, closed.instance]) == []
-        assert post(f"{BASE}/connectwisehd", BODY.replace(b'"acme"', b'"emca"')).status_code == 404
-        assert post(f"{BASE}/connectwisehd", b"not JSON at all").status_code == 404
-        assert post(f"{BASE}/connectwisehd", b"").status_code == 404
 
-    def test_a_get_is_stored_without_a_body_where_unsigned_ones_are_taken(self, inbox):
+    def test_who_has_an_account_is_not_told_to_strangers(self, inbox, settings):
+        settings.CALLBACKS_WAITING_LIMIT = 20
+        InboxFactory.create(
+            instance__sent={
+                "helpdesk.connectwise.server.url": "sandbox-na.myconnectwise.net",
+                "helpdesk.connectwise.company": "acme",
+            }
+        )
+        bodies = [BODY, BODY, BODY.replace(b'"acme"', b'"emca"'), b"not JSON at all", b""]
+
+        answers = [post(f"{BASE}/connectwisehd", body) for body in bodies]
+
+        assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"{}")] * 5
+        assert len(waiting()) == 1
+
+    @pytest.mark.parametrize("accepts_unsigned", [False, True])
+    def test_a_browser_or_a_health_check_is_no_callback(self, inbox, accepts_unsigned):
+        Inbox.objects.update(accepts_unsigned=accepts_unsigned)
+
+        for behind in ("", "?recordId=", "/"):
+            for answer in (Client().get(url(inbox, behind)), post(url(inbox, behind), b"", headers={})):
+                assert (answer.status_code, answer.json()) == (200, {})
+        assert Client().get(f"{BASE}/connectwisehd/{'A' * 43}").status_code == 404
+
+        inbox.refresh_from_db()
+        assert inbox.refused_count == Callback.objects.count() == 0
+
+    def test_what_has_no_body_is_refused_or_passed_over_where_unsigned_ones_are_taken(self, inbox):
         trusting = InboxFactory.create(accepts_unsigned=True)
 
-        assert Client().get(url(inbox), headers=SIGNED).status_code == 200
-        assert Client().get(url(trusting)).status_code == 200
+        for one in (inbox, trusting):
+            assert Client().get(url(one), headers=SIGNED).status_code == 200
+            assert post(url(one), b"", headers={}).status_code == 200
 
-        (kept,) = waiting()
-        assert (kept.instance, kept.method, bytes(kept.body)) == (trusting.instance, "GET", b"")
-        assert kept.query == "recordId=7601&action=updated"
+        assert Callback.objects.count() == 0
+        assert list(Inbox.objects.order_by("pk").values_list("refused_count", flat=True)) == [2, 0]
 
     @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
     def test_other_methods_are_not_for_callbacks(self, inbox, method):
@@ -281,6 +337,14 @@ class TestRefusing:
         inbox.refresh_from_db()
         assert inbox.suspect_at is None
 
+    def test_listing_others_too_does_not_get_around_the_limit(self, inbox, settings):
+        settings.CALLBACKS_WAITING_LIMIT = 400  # of which 20 at such addresses
+        lists = [{"Element-Instances": f"{inbox.instance_id},{999_000 + number}"} for number in range(25)]
+
+        answers = [post(f"{BASE}/connectwisehd", headers=SIGNED | listed).status_code for listed in lists]
+
+        assert answers == [200] * 20 + [429] * 5
+
     def test_a_fault_of_ours_has_the_provider_come_again(self, inbox, settings):
         settings.CALLBACK_STORE_SECONDS = "a setting that nobody expects"
 
@@ -319,6 +383,23 @@ class TestNastyInput:
         answer = receive(broken, f"connectwisehd/{token_of(inbox)}")
 
         assert answer.status_code == 400
+        assert Callback.objects.count() == 0
+
+    @pytest.mark.parametrize(
+        "error, status", [(ConnectionResetError("gone"), 400), (OSError("disk"), 429), (ValueError("ours"), 429)]
+    )
+    @pytest.mark.parametrize("is_in_chunks", [False, True])
+    def test_a_body_that_cannot_be_read_is_the_senders_fault_or_ours(self, inbox, error, status, is_in_chunks):
+        class Broken(BytesIO):
+            def read(self, size: int | None = -1) -> bytes:
+                raise error
+
+        environ = RequestFactory().post(url(inbox), BODY, "text/plain", headers=SIGNED).environ
+        environ |= {"wsgi.input": Broken()}
+        if is_in_chunks:
+            environ |= {"CONTENT_LENGTH": "", "wsgi.input_terminated": True}
+
+        assert receive(WSGIRequest(environ), f"connectwisehd/{inbox.instance_id}").status_code == status
         assert Callback.objects.count() == 0
 
 
