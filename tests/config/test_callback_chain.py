@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
@@ -81,14 +82,14 @@ def test_errors_have_the_form_of_the_api_on_both_ways(db, method, path, status):
     assert usual["Elements-Request-Id"] in usual.content.decode()
 
 
-def test_a_mistake_of_ours_is_a_json_error_too(db):
+def test_a_mistake_of_ours_has_the_provider_come_again(db):
     class Broken(io.BytesIO):
         def read(self, size: int | None = -1) -> bytes:
             raise ZeroDivisionError
 
     answer = Answer(callbacks, f"{PREFIX}connectwisehd/1", stream=Broken())
 
-    assert answer.status == 500
+    assert answer.status == 429
     assert answer.headers["Elements-Request-Id"] in answer.body.decode()
 
 
@@ -114,7 +115,7 @@ def server(django_db_setup, django_db_blocker) -> Iterator[int]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     database = f"postgresql://{settings['USER']}@/{settings['NAME']}?host={settings['HOST']}"
-    options = ("--interface", "wsgi", "--blocking-threads", "2", "--log-level", "warning")
+    options = ("--interface", "wsgi", "--blocking-threads", "8", "--log-level", "warning")
     with django_db_blocker.unblock():
         # Nobody listened for this one's callbacks until the server was there.
         unheard = InboxFactory.create()
@@ -190,3 +191,47 @@ class TestRealServer:
                 f"POST {PREFIX}connectwisehd/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 100001\r\n\r\n".encode()
             )
             assert client.recv(100).startswith(b"HTTP/1.1 413")
+
+    def test_senders_who_do_not_finish_leave_threads_for_everybody_else(self, server):
+        inbox = InboxFactory.create()
+        genuine = f"connectwisehd/{token_of(inbox)}"
+        strangers = [f"connectwisehd/{inbox.instance_id}", "connectwisehd/" + "A" * 43, "connectwisehd"]
+        with contextlib.ExitStack() as open_ones:
+            for number in range(8):
+                open_ones.enter_context(self.half_sent(server, strangers[number % 3]))
+
+            # Those who got no place have waited for one in vain, or will not: what is asked now is answered anyhow.
+            assert self.get(server, "/elements/api-v2/elements", seconds=5) in (200, 401)
+            assert self.post(server, genuine, b"{}") == (200, b"{}")
+            assert self.post(server, strangers[0], b"{}")[0] == 429
+        until(lambda: self.post(server, strangers[0], b"{}")[0] == 200)
+        assert not Inbox.objects.filter(suspect_reason__contains="slow").exists()
+
+    def test_slow_senders_who_know_a_token_leave_threads_too_and_are_noted(self, server):
+        inbox = InboxFactory.create()
+        genuine = f"connectwisehd/{token_of(inbox)}"
+        with contextlib.ExitStack() as open_ones:
+            for _ in range(8):
+                open_ones.enter_context(self.half_sent(server, genuine))
+
+            assert self.get(server, "/elements/api-v2/elements", seconds=5) in (200, 401)
+            assert self.post(server, genuine, b"{}")[0] == 429
+            until(lambda: Inbox.objects.filter(pk=inbox.pk, suspect_reason__contains="slow").exists())
+        until(lambda: self.post(server, genuine, b"{}")[0] == 200)
+        assert all(bytes(one.body) == b"{}" for one in Callback.objects.all())
+
+    @contextlib.contextmanager
+    def half_sent(self, port: int, path: str) -> Iterator[None]:
+        """A sender who announces ten bytes, sends one, and waits."""
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            head = f"POST {PREFIX}{path} HTTP/1.1\r\nHost: x\r\nX-Content-Signature: s\r\nContent-Length: 10\r\n\r\n"
+            client.sendall(head.encode() + b"{")
+            yield
+
+    def get(self, port: int, path: str, *, seconds: float) -> int:
+        client = HTTPConnection("127.0.0.1", port, timeout=seconds)
+        try:
+            client.request("GET", path)
+            return client.getresponse().status
+        finally:
+            client.close()
