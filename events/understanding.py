@@ -157,7 +157,13 @@ class Understanding:
         """The change with what its record says now; None where nothing can say when it was."""
         if all(resource.name != change.object_type for resource in connection.element.resources):
             return None
-        record = self._read(connection, change.object_type, change.object_id)
+        try:
+            record = self._read(connection, change.object_type, change.object_id)
+        except RecordNotFound as error:
+            if is_signed or error.status is not None:
+                raise
+            # Nobody was asked: it can be no id.
+            record = None
         if record is None:
             if not is_signed:
                 # Somebody tries things out, with a record that there never was.

@@ -307,6 +307,14 @@ class TestWithoutEntity:
         assert line.told() == [("UPDATED", "contacts", "99")] * 2
         assert SeenChange.objects.get(version__startswith="~").version != "~"
 
+    def test_who_simulates_events_may_invent_ids(self, line):
+        Inbox.objects.update(accepts_unsigned=True)
+        line.store(line.words(ID="mine", Entity=None))
+
+        drain()
+
+        assert line.told() == [("UPDATED", "contacts", "mine")]
+
     def test_types_that_the_hub_has_not_are_told_apart_by_their_message(self, line):
         Instance.objects.update(callback_types="agreement")
         for message in ("one", "one", "two"):
