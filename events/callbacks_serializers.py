@@ -33,10 +33,16 @@ def registrations_object(instance: Instance, *, shows_address: bool) -> dict[str
     )
     last_refused_at = inbox.last_refused_at if inbox is not None else None
     suspect_at = inbox.suspect_at if inbox is not None else None
+    last_checked_at = inbox.last_checked_at if inbox is not None else None
     return {
         "address": inboxes.address_of(inbox) if inbox is not None and shows_address else None,
         "registrations": [registration_object(row) for row in rows],
         "problem": instance.registration_problem,
+        # When the provider was last found, or made, to agree; and what kept us from it since.
+        "lastCheck": {
+            "date": timestamp(last_checked_at) if last_checked_at else None,
+            "error": inbox.last_error if inbox is not None else "",
+        },
         "callbacks": {
             "waiting": counts.get(Callback.WAITING, 0),
             "parked": counts.get(Callback.PARKED, 0),

@@ -15,6 +15,7 @@ from typing import Any
 import redis
 from celery import current_app
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from kombu.exceptions import KombuError
 
@@ -62,6 +63,22 @@ def check_now(inbox: Inbox, *, patience_seconds: float = PATIENCE_SECONDS) -> bo
     """Look at the provider although no check is due yet. Returns whether it agrees."""
     Inbox.objects.filter(pk=inbox.pk).update(next_check_at=Now())
     return begin([inbox.pk], patience_seconds=patience_seconds)
+
+
+def ask_workers(inbox_ids: Sequence[int]) -> None:
+    """Have workers look at the provider although no check is due yet.
+
+    For whoever is not the stack: a shell may have another PUBLIC_URL, and nothing must be registered with that.
+    """
+    Inbox.objects.filter(pk__in=inbox_ids).update(wanted_version=F("wanted_version") + 1, next_check_at=Now())
+    for inbox_id in inbox_ids:
+        carry_on(inbox_id)
+
+
+def unfinished(inbox_ids: Sequence[int]) -> list[Inbox]:
+    """Those whose provider does not agree with what is wanted, as far as is known, `instance` selected."""
+    found = Inbox.objects.select_related("instance").filter(pk__in=inbox_ids)
+    return list(found.exclude(reconciled_version=F("wanted_version")).order_by("pk"))
 
 
 def carry_on(inbox_id: int) -> None:

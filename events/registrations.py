@@ -70,8 +70,8 @@ def _round(claim: Claim, clock: Clock) -> bool | None:
             problem = _unreachable(inbox)
             return _finish(claim, inbox, outcome=Outcome(problem=problem, told=problem))
         outcome = work.agree()
-    except OutOfTime:
-        return _hand_over(claim)
+    except OutOfTime as error:
+        return _hand_over(claim, inbox, error)
     except (ConnectorError, KeyMissing, InvalidCallbackTypes) as error:
         return _failed(claim, inbox, error)
     return _finish(claim, inbox, outcome=outcome)
@@ -88,11 +88,14 @@ def _unreachable(inbox: Inbox) -> str:
     )
 
 
-def _hand_over(claim: Claim) -> bool:
+def _hand_over(claim: Claim, inbox: Inbox, error: OutOfTime) -> bool:
     """Leave the rest to somebody with more time. Due at once."""
+    cause = without_secrets(inbox, error.__cause__) if isinstance(error.__cause__, Exception) else "it takes long"
     with transaction.atomic():
         inbox_claims.hold(claim)
-        Inbox.objects.filter(pk=claim.inbox_id).update(leased_until=None, next_check_at=Now())
+        Inbox.objects.filter(pk=claim.inbox_id).update(
+            leased_until=None, next_check_at=Now(), last_error=f"A worker goes on with it: {cause}"
+        )
     return False
 
 

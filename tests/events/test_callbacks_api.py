@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from connectors.change import UPDATED
+from events import reconciling
+from events.management.commands import registrations as registrations_command
 from events.models import Callback, Inbox, Registration, SeenChange
 from instances.models import Instance, User
 from tests.api_client import Api
@@ -61,6 +66,8 @@ class TestRegistrations:
             "checkedDate": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
         }
         assert shown["problem"] == ""
+        assert inbox.last_checked_at is not None
+        assert shown["lastCheck"] == {"date": inbox.last_checked_at.strftime("%Y-%m-%dT%H:%M:%SZ"), "error": ""}
         assert inbox.last_refused_at is not None
         assert shown["callbacks"] == {
             "waiting": 1,
@@ -108,6 +115,24 @@ class TestRegistrations:
 
         assert "ticket: " in shown["problem"]
         assert shown["registrations"][0]["state"] == "refused"
+
+    @pytest.mark.parametrize(
+        "behaviour, words",
+        [
+            ({"status": 503}, "(503)"),
+            ({"drop": True}, "broke the connection"),
+            ({"delay": 1.0}, "did not answer within"),
+        ],
+    )
+    def test_put_tells_that_the_provider_did_not_answer(self, api, desk, sandbox, monkeypatch, behaviour, words):
+        monkeypatch.setattr(reconciling.check_now, "__kwdefaults__", {"patience_seconds": 0.5})
+        sandbox.behave(path=CALLBACKS, times=None, **behaviour)
+
+        answer = api.put(f"/instances/{desk.pk}/registrations")
+
+        assert answer.status_code == 200
+        assert words in answer.json()["lastCheck"]["error"]
+        assert answer.json()["lastCheck"]["date"]
 
     def test_where_there_are_no_callbacks_it_is_empty_and_cannot_be_checked(self, api, owner):
         instance = InstanceFactory.create(user=owner)
@@ -199,6 +224,30 @@ def test_a_stranger_finds_nothing(stranger, desk, sandbox, path):
     assert (sandbox.requests, Callback.objects.get().state) == ([], Callback.PARKED)
 
 
+@pytest.fixture
+def hurry(monkeypatch) -> None:
+    monkeypatch.setattr(registrations_command, "PATIENCE_SECONDS", 0.5)
+
+
+@pytest.fixture
+def worker() -> Iterator[None]:
+    """Somebody who does what is due, as the sweeps of the stack do."""
+    is_over = threading.Event()
+
+    def work() -> None:
+        try:
+            while not is_over.wait(0.05):
+                reconciling.sweep(is_stopping=is_over.is_set)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    is_over.set()
+    thread.join()
+
+
 class TestCommands:
     def run(self, *arguments: str) -> str:
         out = StringIO()
@@ -209,36 +258,68 @@ class TestCommands:
         shown = self.run("registrations", "--instance", str(desk.pk))
 
         lines = [line.split() for line in shown.splitlines()]
-        assert lines[0][:3] == ["instance", "callback", "state"]
-        assert [line[:4] for line in lines[1:3]] == [
-            [str(desk.pk), "ticket", "active", "1"],
-            [str(desk.pk), "company", "active", "2"],
+        assert lines[0][:6] == ["instance", "type", "level", "object", "id", "state"]
+        assert [line[:6] for line in lines[1:3]] == [
+            [str(desk.pk), "ticket", "owner", "1", "active", "1"],
+            [str(desk.pk), "company", "owner", "1", "active", "2"],
         ]
         assert token_of(inbox_of(desk)) not in shown
 
-    def test_reconcile_makes_the_providers_agree(self, desk, sandbox):
+    def test_reconcile_has_a_worker_make_the_provider_agree(self, desk, sandbox, settings, worker):
         sandbox.registrations.delete(1)
 
-        shown = [line.split()[:4] for line in self.run("registrations", "--reconcile").splitlines()]
+        shown = [line.split()[:6] for line in self.run("registrations", "--reconcile").splitlines()]
 
-        assert shown[1] == [str(desk.pk), "ticket", "active", "5"]
+        assert shown[1] == [str(desk.pk), "ticket", "owner", "1", "active", "5"]
         assert types_of(sandbox) == DEFAULT_TYPES
 
-    def test_what_is_missing_is_said(self, desk, sandbox):
+    def test_reconcile_asks_no_provider_itself_since_its_environment_may_be_another(
+        self, desk, sandbox, settings, hurry
+    ):
+        before = entries_of(sandbox)
+        sandbox.requests.clear()
+        settings.PUBLIC_URL = "http://127.0.0.3:8000"
+
+        errors = StringIO()
+        call_command("registrations", "--reconcile", stdout=StringIO(), stderr=errors)
+
+        assert (sandbox.requests, entries_of(sandbox)) == ([], before)
+        assert f"{desk.pk}: the provider does not agree yet: no worker has finished with it" in errors.getvalue()
+
+    def test_reconcile_tells_why_a_provider_does_not_agree(self, desk, sandbox, worker, hurry):
+        sandbox.behave(path=CALLBACKS, status=503, times=None)
+
+        errors = StringIO()
+        call_command("registrations", "--reconcile", stdout=StringIO(), stderr=errors)
+
+        assert "the provider does not agree yet: " in errors.getvalue()
+        assert "503" in errors.getvalue()
+
+    def test_what_is_missing_is_said(self, desk, sandbox, worker):
         sandbox.registrations.delete(1)
         sandbox.behave(path=CALLBACKS, method="POST", status=403)
 
         assert f"{desk.pk}: Not as wanted at the provider: ticket" in self.run("registrations", "--reconcile")
 
     def test_callbacks_are_listed_and_tried_again(self, desk):
-        callback(desk, reason="what is this", body=b"canary")
         of_desk = ("callbacks", "--instance", str(desk.pk))
+        assert self.run(*of_desk) == "none\n"
+        callback(desk, reason="what is this", body=b"canary")
 
         listed = self.run(*of_desk, "--state", "parked")
+        assert listed.splitlines()[0].split() == ["id", "received", "state", "reason"]
         assert "what is this" in listed
         assert "canary" not in listed
         assert self.run(*of_desk, "--state", "parked", "--retry") == "1 callbacks are tried again\n"
         assert Callback.objects.get().state == Callback.WAITING
+
+    @pytest.mark.parametrize("arguments", [("registrations",), ("callbacks", "--instance", "1")])
+    def test_without_a_database_there_is_a_sentence(self, arguments):
+        def fail(*_: object) -> None:
+            raise OperationalError("nobody there")
+
+        with connection.execute_wrapper(fail), pytest.raises(CommandError, match="start `make up` first"):
+            self.run(*arguments)
 
     def test_what_is_not_there_is_said(self, desk):
         for arguments in (

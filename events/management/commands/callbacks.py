@@ -9,7 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from events.callback_upkeep import retry_parked
 from events.models import Callback
+from instances.management.commands.create_account import wait_for_tables
 from instances.models import Instance
+
+HEADER = ("id", "received", "state", "reason")
 
 
 class Command(BaseCommand):
@@ -22,6 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--retry", action="store_true", help="try those that are parked again, all of them")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        wait_for_tables(patience_seconds=0)
         if not Instance.objects.filter(pk=options["instance"]).exists():
             raise CommandError(f"there is no instance {options['instance']}")
         if options["retry"]:
@@ -33,5 +37,13 @@ class Command(BaseCommand):
         rows = Callback.objects.filter(instance=options["instance"]).defer("body").order_by("-pk")
         if options["state"] is not None:
             rows = rows.filter(state=options["state"])
-        for row in rows[: max(0, options["limit"])]:
-            self.stdout.write(f"{row.pk}  {row.received_at:%Y-%m-%d %H:%M:%S}Z  {row.state:7}  {row.reason}".rstrip())
+        shown = [
+            (str(row.pk), f"{row.received_at:%Y-%m-%d %H:%M:%S}Z", row.state, row.reason)
+            for row in rows[: max(0, options["limit"])]
+        ]
+        if not shown:
+            self.stdout.write("none")
+            return
+        width = max(len(HEADER[0]), *(len(row[0]) for row in shown))
+        for number, received, state, reason in (HEADER, *shown):
+            self.stdout.write(f"{number:{width}}  {received:20}  {state:7}  {reason}".rstrip())

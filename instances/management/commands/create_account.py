@@ -17,9 +17,9 @@ from instances.models import Organization
 PATIENCE_SECONDS = 30
 
 
-def wait_for_tables() -> None:
+def wait_for_tables(*, patience_seconds: float = PATIENCE_SECONDS) -> None:
     """A stack that was started a moment ago is still making them. Raises CommandError when they do not come."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    deadline = time.monotonic() + patience_seconds
     while True:
         try:
             Organization.objects.exists()
