@@ -339,11 +339,11 @@ class TestRefusing:
 
     def test_listing_others_too_does_not_get_around_the_limit(self, inbox, settings):
         settings.CALLBACKS_WAITING_LIMIT = 400  # of which 20 at such addresses
-        lists = [{"Element-Instances": f"{inbox.instance_id},{999_000 + number}"} for number in range(25)]
+        lists = [{"Element-Instances": f"{inbox.instance_id},{999_000 + number}"} for number in range(10)]
 
-        answers = [post(f"{BASE}/connectwisehd", headers=SIGNED | listed).status_code for listed in lists]
+        answers = [post(f"{BASE}/connectwisehd", headers=SIGNED | listed).status_code for listed in lists * 3]
 
-        assert answers == [200] * 20 + [429] * 5
+        assert answers == [200] * 20 + [429] * 10
 
     def test_a_fault_of_ours_has_the_provider_come_again(self, inbox, settings):
         settings.CALLBACK_STORE_SECONDS = "a setting that nobody expects"
