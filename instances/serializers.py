@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors import registry
-from connectors.configuration_entries import CALLBACK_URL
+from connectors.configuration_entries import CALLBACK_URL, entries_of
 from connectors.element import Element
 from instances.catalogue import element_object
 from instances.configuration import ShownEntry, shown
@@ -32,16 +32,25 @@ def instance_request(body: object) -> InstanceRequest:
     """Raises InvalidRequest, and UnknownElement for an element that is not in the catalogue."""
     if not isinstance(body, Mapping):
         raise InvalidRequest("Send the instance as a JSON object")
-    configuration = body.get("configuration")
+    element, configuration = _element_named(body.get("element")), body.get("configuration")
+    misplaced = sorted(_known_keys(element) & body.keys())
+    if misplaced:
+        raise InvalidRequest(f'{misplaced[0]}: send it inside "configuration": {{"{misplaced[0]}": ...}}')
     if configuration is not None and not isinstance(configuration, Mapping):
         raise InvalidRequest('configuration: send an object, such as {"event.notification.enabled": true}')
     return InstanceRequest(
-        element=_element_named(body.get("element")),
+        element=element,
         name=body.get("name"),
         tags=body.get("tags"),
         configuration=configuration,
         wants_objects=body.get("retrieveObjectsAfterInstantiation") is True,
     )
+
+
+def _known_keys(element: Element | None) -> set[str]:
+    """Entries of this element, or of any. Passed over at the top, a switch would seem to have been taken."""
+    elements = registry.all_elements() if element is None else (element,)
+    return {entry.key for one in elements for entry in entries_of(one)}
 
 
 def _element_named(value: object) -> Element | None:

@@ -67,6 +67,18 @@ def test_patch_merges_the_configuration_by_key(api, created):
     assert configuration["our.own"] == "y"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH"])
+@pytest.mark.parametrize("key", ["event.notification.enabled", "baseUrl"])
+def test_a_setting_beside_the_configuration_is_refused_and_not_passed_over(api, created, method, key):
+    path = "/instances" if method == "POST" else f"/instances/{created.pk}"
+
+    answer = api.call(method, path, {"name": "Renamed", key: False})
+
+    assert answer.status_code == 400
+    assert f'{key}: send it inside "configuration"' in answer.json()["message"]
+    assert api.get(f"/instances/{created.pk}").json()["name"] == created.name
+
+
 def test_null_takes_a_setting_back(api, created):
     api.patch(f"/instances/{created.pk}", {"configuration": {CALLBACK: "https://a.example.com/"}})
     answer = api.patch(f"/instances/{created.pk}", {"configuration": {CALLBACK: None}}).json()
