@@ -148,7 +148,10 @@ class InboxAdmin(OfOneOrganization):
     """Without its address, which is a secret. Inboxes whose instance is gone are nobody's but the operator's."""
 
     organization_lookup = "instance__organization"
-    list_display = ("id", "instance", "element_key", "is_open", "last_checked_at", "refused_count", "last_error")
+    list_display = (
+        *("id", "instance", "element_key", "is_open", "last_checked_at", "last_error"),
+        *("refused_count", "last_refused_reason"),
+    )
     list_filter = ("is_open", "element_key")
     list_select_related = ("instance",)
     search_fields = ("=id", "=instance__id", "instance__name")

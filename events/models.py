@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -29,6 +31,9 @@ class Event(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["instance", "-id"], name="events_of_instance")]  # the event read API
+
+    def __str__(self) -> str:
+        return f"{self.pk} of instance {self.instance_id}"
 
 
 class SeenChange(models.Model):
@@ -78,6 +83,9 @@ class Subscription(models.Model):
     class Meta:
         indexes = [GinIndex(fields=["topics"], name="subscriptions_by_topic")]
 
+    def __str__(self) -> str:
+        return f"{self.pk} to {urlsplit(self.url).hostname or 'nowhere'}"
+
 
 class Delivery(models.Model):
     """Our duty to bring one event to one callback URL. What to do next is decided in `retries` and `deliver`."""
@@ -103,11 +111,15 @@ class Delivery(models.Model):
     updated_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name_plural = "deliveries"
         constraints = [models.UniqueConstraint(fields=["event", "subscription"], name="one_delivery_per_subscription")]
         indexes = [
             models.Index(fields=["next_attempt_at", "id"], condition=Q(state="pending"), name="deliveries_due"),
             models.Index(fields=["subscription", "state"], name="deliveries_of_subscription"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} of event {self.event_id}, {self.state}"
 
 
 class DeliveryAttempt(models.Model):
@@ -168,6 +180,10 @@ class Inbox(models.Model):
         verbose_name_plural = "inboxes"
         indexes = [models.Index(fields=["next_check_at", "id"], name="inboxes_due")]
 
+    def __str__(self) -> str:
+        whose = f"of instance {self.instance_id}" if self.instance_id is not None else "of an instance that is gone"
+        return f"{self.pk} {whose}"
+
 
 class Registration(models.Model):
     """One callback of ours at the provider: what it should tell us about, and what became of asking for it."""
@@ -189,6 +205,10 @@ class Registration(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["inbox", "type", "level", "object_id"], name="one_registration_each")
         ]
+
+    def __str__(self) -> str:
+        of = "" if self.level == "owner" else f":{self.level}:{self.object_id}"
+        return f"{self.type}{of}, {self.state}"
 
 
 class Callback(models.Model):
@@ -222,3 +242,6 @@ class Callback(models.Model):
             models.Index(fields=["instance", "state", "-id"], name="callbacks_of_instance"),
             models.Index(fields=["instance", "message_id"], condition=~Q(message_id=""), name="callbacks_by_message"),
         ]
+
+    def __str__(self) -> str:
+        return f"{self.pk} of instance {self.instance_id}, {self.state}"

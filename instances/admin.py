@@ -115,6 +115,7 @@ class InstanceAdmin(OfOneOrganization):
         "invalid_reason",
         "is_events_enabled",
         "event_method",
+        "registration_problem",
         "callback",
         "is_signed",
         "poll_interval_minutes",
@@ -147,7 +148,9 @@ class InstanceAdmin(OfOneOrganization):
     def state(self, instance: Instance) -> str:
         if not instance.is_valid:
             return "needs attention"
-        return "disabled" if instance.is_disabled else "ready"
+        if instance.is_disabled:
+            return "disabled"
+        return "registrations incomplete" if instance.registration_problem else "ready"
 
     @admin.display(description="callback URL")
     def callback(self, instance: Instance) -> str:

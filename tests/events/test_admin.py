@@ -109,3 +109,14 @@ def test_the_query_string_of_a_callback_url_is_not_shown(owner, sink):
     make_instance(owner, sink.url + "?secret=canary")
 
     assert b"canary" not in console(owner).get("/console/events/subscription/").content
+
+
+def test_lists_are_named_in_english_and_rows_by_what_they_are(owner, instance, subscription, sink):
+    (event,) = publish(instance)
+    client = console(owner)
+
+    page = client.get(f"/console/events/delivery/{event.deliveries.get().pk}/change/").content.decode()
+
+    assert "Deliveries" in page
+    assert f"of event {event.pk}, pending" in page
+    assert f"{subscription.pk} to 127.0.0.1" in page

@@ -65,6 +65,13 @@ def test_people_see_their_own_organization_only(console, owner, stranger):
     assert not foreign.is_events_enabled
 
 
+def test_registrations_that_are_incomplete_show_in_the_list_and_why_on_the_page(console, owner):
+    instance = InstanceFactory.create(user=owner, registration_problem="ticket: not allowed")
+
+    assert "registrations incomplete" in console.get(LIST).content.decode()
+    assert "ticket: not allowed" in console.get(f"{LIST}{instance.pk}/change/").content.decode()
+
+
 def test_viewer_has_no_switch(owner, created):
     viewer = Client()
     viewer.force_login(UserFactory.create(organization=owner.organization, role=User.VIEWER))
