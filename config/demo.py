@@ -201,7 +201,7 @@ def show(notification: dict[str, Any]) -> list[Expected]:
 
 
 def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str) -> str:
-    """Returns the console password. Raises DemoFailed."""
+    """Returns what there is to try while the demo runs. Raises DemoFailed."""
     account, password = create_account()
     headers = {"Authorization": f"User {account['userSecret']}, Organization {account['organizationSecret']}"}
     sandbox = call("GET", f"{sandbox_url}/_sandbox/credentials")
@@ -216,7 +216,10 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
     print(f"Instance {webhook['id']} of {webhook['element']['key']} has registered callbacks {registered} there.\n")
 
     missing = change_records(sandbox_url)
-    print(f"Changed five records at the sandbox. {len(missing)} events must follow; as they arrive:\n")
+    print(
+        f"Changed five records at the sandbox. {len(missing)} events must follow: both instances tell of four changes, "
+        "and of the deletion only the one with callbacks, since polls find no deletions. As they arrive:\n"
+    )
     for notification in arriving(receiver_url):
         for event in show(notification):
             if event not in missing:
@@ -232,10 +235,12 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
     print(
         f"\nEvery event arrived once. The hub API answers too: {len(contacts)} contacts read with the instance's token."
     )
-    print("\nTry it:")
-    print(f"  curl -H 'Authorization: {headers['Authorization']}' {base_url}/elements/api-v2/instances")
-    print(f'  curl -X PATCH -d \'{{"title": "Boss"}}\' {sandbox_url}/_sandbox/contacts/{contacts[0]["id"]}')
-    return password
+    return (
+        "\nTry it:\n"
+        f"  curl -H 'Authorization: {headers['Authorization']}' {base_url}/elements/api-v2/instances\n"
+        f'  curl -X PATCH -d \'{{"title": "Boss"}}\' {sandbox_url}/_sandbox/contacts/{contacts[0]["id"]}\n'
+        f"\nConsole: {base_url}/console/   login {LOGIN}   password {password}"
+    )
 
 
 def prepare_environment() -> None:
@@ -282,9 +287,9 @@ def main() -> None:
         wait_until_up(f"{base_url}/elements/api-v2/elements", supervisor)
         wait_until_up(f"{sandbox_url}/_sandbox/credentials", supervisor)
         wait_until_up(f"{receiver_url}/_receiver/notifications", supervisor)
-        password = tell_the_story(base_url, sandbox_url, receiver_url, key)
-        print(f"\nConsole: {base_url}/console/   login {LOGIN}   password {password}", flush=True)
+        to_try = tell_the_story(base_url, sandbox_url, receiver_url, key)
         if not arguments.once:
+            print(to_try)
             print("Running until Ctrl-C.", flush=True)
             supervisor.wait()
     except DemoFailed as problem:
