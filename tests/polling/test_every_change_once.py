@@ -246,6 +246,10 @@ def test_edits_inserts_and_deletions_while_pages_are_read(connect, sandbox, roun
         ids = [one for one in sandbox.contacts.ids() if one not in hidden]
         title = f"save {len(saves)} of {instance.pk}"
         is_late = kind.startswith("late")
+        if is_late:
+            # In a second of its own: a save that becomes visible late under the stamp of another that was read after
+            # its second cannot be told from a computed field that moved.
+            sandbox.clock.advance(SECOND)
         if kind == "wait":
             sandbox.clock.advance(number % 8 * SECOND)
         elif kind.endswith("add"):
