@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 CALL_SECONDS = 25.0
 """The longest that one call to a provider may take, in all its requests: shorter than the lease."""
+SLACK_SECONDS = 0.05
 
 Answer = TypeVar("Answer")
 
@@ -189,7 +190,8 @@ class Work:
             with egress.deadline(min(left, CALL_SECONDS)):
                 return ask()
         except TryLater as error:
-            if error.status is None and self.clock.left() <= 0:
+            # A call ends a few milliseconds before the budget does, never after it.
+            if error.status is None and self.clock.left() <= SLACK_SECONDS:
                 raise OutOfTime from error
             raise
 
