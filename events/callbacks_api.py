@@ -7,7 +7,7 @@ import logging
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from events import reconciling
+from events import registration_upkeep
 from events.api import ApiView, named_instance, shows_bodies
 from events.callback_upkeep import retry_parked
 from events.callbacks_serializers import callback_object, registrations_object, with_excerpts
@@ -32,7 +32,7 @@ class RegistrationsView(ApiView):
         inbox = Inbox.objects.filter(instance=instance).first()
         if inbox is None:
             raise InvalidRequest(f"Instance {instance.pk} has no callbacks: its changes are found by polling")
-        reconciling.check_now(inbox)
+        registration_upkeep.check_now(inbox)
         logger.info("check of registrations asked for", extra={"user": user_of(request).pk, "instance": instance.pk})
         instance.refresh_from_db()
         return self._answer(request, instance)

@@ -9,7 +9,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_shutting_down
 from django.db import close_old_connections
 
-from events import callback_upkeep, inboxes, reconciling
+from events import callback_upkeep, inboxes, registration_upkeep
 from events import deliver as delivery
 from events import standardize as callbacks
 
@@ -47,14 +47,14 @@ def standardize(**_from_newer_releases: Any) -> None:
 def reconcile(*, inbox_id: int, **_from_newer_releases: Any) -> None:
     """Go on where a request had no time left, unless somebody has gone on already."""
     close_old_connections()
-    reconciling.go_on(inbox_id)
+    registration_upkeep.go_on(inbox_id)
 
 
 @shared_task(ignore_result=True)
 def sweep_inboxes(**_from_newer_releases: Any) -> None:
     """Make the providers agree with every inbox that is due."""
     close_old_connections()
-    reconciling.sweep(is_stopping=lambda: _stopping[0] != 0)
+    registration_upkeep.sweep(is_stopping=lambda: _stopping[0] != 0)
 
 
 @shared_task(ignore_result=True)

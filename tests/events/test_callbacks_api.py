@@ -13,7 +13,7 @@ from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
 from connectors.change import UPDATED
-from events import reconciling
+from events import registration_upkeep
 from events.management.commands import registrations as registrations_command
 from events.models import Callback, Inbox, Registration, SeenChange
 from instances.models import Instance, User
@@ -125,7 +125,7 @@ class TestRegistrations:
         ],
     )
     def test_put_tells_that_the_provider_did_not_answer(self, api, desk, sandbox, monkeypatch, behaviour, words):
-        monkeypatch.setattr(reconciling.check_now, "__kwdefaults__", {"patience_seconds": 0.5})
+        monkeypatch.setattr(registration_upkeep.check_now, "__kwdefaults__", {"patience_seconds": 0.5})
         sandbox.behave(path=CALLBACKS, times=None, **behaviour)
 
         answer = api.put(f"/instances/{desk.pk}/registrations")
@@ -237,7 +237,7 @@ def worker() -> Iterator[None]:
     def work() -> None:
         try:
             while not is_over.wait(0.05):
-                reconciling.sweep(is_stopping=is_over.is_set)
+                registration_upkeep.sweep(is_stopping=is_over.is_set)
         finally:
             connection.close()
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import QuerySet
 
-from events import reconciling
+from events import registration_upkeep
 from events.models import Inbox, Registration
 from instances.management.commands.create_account import wait_for_tables
 
@@ -35,14 +35,14 @@ class Command(BaseCommand):
                 raise CommandError(f"instance {options['instance']} has no callbacks, or there is no such instance")
         asked = [inbox.pk for inbox in inboxes] if options["reconcile"] else []
         if asked:
-            reconciling.ask_workers(asked)
+            registration_upkeep.ask_workers(asked)
             _wait_for_workers(asked)
         self._print_table(inboxes)
         for inbox in inboxes.all():
             problem = inbox.last_error if inbox.instance is None else inbox.instance.registration_problem
             if problem:
                 self.stdout.write(f"\n{_owner(inbox)}: {problem}")
-        for inbox in reconciling.unfinished(asked):
+        for inbox in registration_upkeep.unfinished(asked):
             cause = inbox.last_error or "no worker has finished with it; is the stack running?"
             self.stderr.write(f"{_owner(inbox)}: the provider does not agree yet: {cause}")
 
@@ -60,7 +60,7 @@ class Command(BaseCommand):
 def _wait_for_workers(asked: Sequence[int]) -> None:
     """Until the providers agree; what goes wrong is tried again for as long as we wait."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while reconciling.unfinished(asked) and time.monotonic() < deadline:
+    while registration_upkeep.unfinished(asked) and time.monotonic() < deadline:
         time.sleep(0.1)
 
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 import config.celery  # noqa: F401  # makes the project's application the current one, as every process does
 from events import inbox_claims, inboxes, tasks
 from events.models import Inbox, Registration
-from events.reconciling import begin, check_now, sweep
+from events.registration_upkeep import begin, check_now, sweep
 from instances import provisioning
 from instances.errors import Conflict
 from instances.models import Instance

@@ -10,9 +10,9 @@ from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 
 from connectors.sandbox import Sandbox
-from events import inboxes, registrations
+from events import inboxes, reconcile
 from events.models import Inbox, Registration
-from events.reconciling import check_now, sweep
+from events.registration_upkeep import check_now, sweep
 from instances import provisioning
 from instances.models import Instance
 from tests.events.desks import (
@@ -344,7 +344,7 @@ class TestKilled:
 
         sandbox.on_request = kill
         with suppress(OperationalError):
-            registrations.reconcile(inbox_id=inbox_id, budget_seconds=30)
+            reconcile.reconcile(inbox_id=inbox_id, budget_seconds=30)
         sandbox.on_request = None
         connection.close()
         assert len(met) == number
@@ -360,10 +360,10 @@ class TestKilled:
 
         self.reconcile_killed_at(sandbox, inbox.pk, number)
         assert len(entries_of(sandbox)) == number - 1
-        assert registrations.reconcile(inbox_id=inbox.pk, budget_seconds=30) is False  # its lease has not ended
+        assert reconcile.reconcile(inbox_id=inbox.pk, budget_seconds=30) is False  # its lease has not ended
         Inbox.objects.update(leased_until=Now())
 
-        assert registrations.reconcile(inbox_id=inbox.pk, budget_seconds=30) is True
+        assert reconcile.reconcile(inbox_id=inbox.pk, budget_seconds=30) is True
         assert types_of(sandbox, instance) == types_of(sandbox) == DEFAULT_TYPES
         known = {row.provider_id for row in rows_of(instance).values() if row.state == Registration.ACTIVE}
         assert known == {str(entry["id"]) for entry in entries_of(sandbox)}
@@ -380,6 +380,6 @@ class TestKilled:
         self.reconcile_killed_at(sandbox, inbox.pk, number)
         Inbox.objects.update(leased_until=Now())
 
-        assert registrations.reconcile(inbox_id=inbox.pk, budget_seconds=30) is True
+        assert reconcile.reconcile(inbox_id=inbox.pk, budget_seconds=30) is True
         assert entries_of(sandbox) == []
         assert not Inbox.objects.exists()

@@ -21,7 +21,7 @@ from kombu.exceptions import KombuError
 
 from events import inbox_claims, inboxes
 from events.models import Inbox
-from events.registrations import reconcile, reconcile_claimed
+from events.reconcile import reconcile, reconcile_claimed
 from instances.models import Instance
 
 logger = logging.getLogger(__name__)
