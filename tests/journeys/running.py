@@ -85,8 +85,18 @@ class Stack:
             return False
 
     def kill(self, name: str) -> None:
-        """kill -9. Supervisor will start the process again."""
-        os.kill(self.processes()[name]["pid"], signal.SIGKILL)
+        """kill -9, as soon as there is a process. Supervisor will start it again."""
+
+        def is_killed() -> bool:
+            try:
+                pid = self.processes()[name]["pid"]
+                if pid:
+                    os.kill(pid, signal.SIGKILL)
+                return bool(pid)
+            except ProcessLookupError:
+                return False  # killed before, and not started again yet
+
+        eventually(is_killed)
 
     @contextlib.contextmanager
     def without(self, name: str) -> Iterator[None]:
