@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from connectors.egress import destinations
 from connectors.element import Client, Element
 from connectors.errors import DestinationRefused
+from connectors.transformations import Transformation
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -37,6 +38,8 @@ class Connection:
     """The element's own entries by key, secrets in clear."""
     filters_nulls: bool = True
     """`filter.response.nulls`: drop keys whose value is null from records."""
+    transformations: Mapping[str, Transformation] = field(default_factory=dict, repr=False)
+    """Resources that this instance has under names and with fields of its own, by name."""
 
     def client(self) -> Client:
         return self.element.client(self)

@@ -69,3 +69,15 @@ class DestinationRefused(ConnectorError):
 
 class InvalidQuery(ConnectorError):
     """A `where` clause, a field or a macro that cannot be understood. The message carries the position."""
+
+
+class UnknownResource(InvalidQuery):
+    """The element has nothing at this path."""
+
+
+class InvalidRecord(ConnectorError):
+    """What was sent to be written cannot be a record. The message names the field."""
+
+
+class OperationNotSupported(ConnectorError):
+    """The resource is there, and this cannot be done with it."""

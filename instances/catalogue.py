@@ -114,7 +114,7 @@ def _resource(element: Element, resource: Resource) -> dict[str, Any]:
     not_in_bulk = {"supported": False, "native": False}
     return {
         "canonicalName": resource.name,
-        "operations": sorted(resource.verbs),
+        "operations": sorted(resource.operations),
         "events": {
             "supported": is_noticed,
             "methods": list(element.event_methods) if is_noticed else [],

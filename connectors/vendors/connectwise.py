@@ -17,6 +17,7 @@ from connectors.errors import (
     ConnectorError,
     DestinationRefused,
     InvalidQuery,
+    OperationNotSupported,
     RecordNotFound,
     RequestRefused,
     UnusableAnswer,
@@ -167,6 +168,18 @@ class ConnectWiseClient:
         if len(self._address(path, parameters)) > LONGEST_URL:
             raise InvalidQuery("where is too long to be counted; ask without returnCount")
         return int(self._decoded(self._get(path, parameters), _count, "a count").count)
+
+    def create(self, resource: Resource, fields: Mapping[str, Any]) -> Record:
+        raise OperationNotSupported(f"{resource.name} cannot be created yet")
+
+    def replace(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
+        raise OperationNotSupported(f"{resource.name} cannot be replaced yet")
+
+    def update(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
+        raise OperationNotSupported(f"{resource.name} cannot be changed yet")
+
+    def delete(self, resource: Resource, record_id: str) -> None:
+        raise OperationNotSupported(f"{resource.name} cannot be deleted yet")
 
     def request(
         self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, document: object = None

@@ -186,14 +186,14 @@ def test_callback_types_that_mean_nothing_are_refused_in_words(element: Element)
 
 @every_element
 def test_resources_have_names_and_paths(element: Element):
-    assert doubled([resource.name for resource in element.resources]) == []
+    assert doubled([resource.key for resource in element.resources]) == []
     for resource in element.resources:
         assert SIMPLE_NAME.fullmatch(resource.name), resource.name
         assert resource.name not in ("objects", "ping", "hubs", "elements", "instances", "events")
         assert resource.path.startswith("/"), resource.name
         assert not resource.path.endswith("/"), resource.name
-        assert "GET" in resource.verbs, resource.name
-        assert element.resource(resource.name) is resource
+        assert resource.operations, resource.name
+        assert element.resource(resource.key) is resource
         for template, _ in resource.child_fields.values():
             assert template.count("{test}") == 1, resource.name
         if resource.provider_names:

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from connectors.element import POLLING, ConfigField, Element, FieldType, Resource
+from connectors.element import POLLING, ConfigField, Element, Field, FieldType, Resource
 from connectors.elements.connectwisecrmrest.client import Client
 
 _STAMP = {"Field": "_info.lastUpdated", "Format": "yyyy-MM-dd'T'HH:mm:ss'Z'", "Timezone": "GMT"}
 
 
-def _types(*, numbers: str = "", booleans: str = "", datetimes: str = "") -> Mapping[str, FieldType]:
+def _fields(*, numbers: str = "", booleans: str = "", datetimes: str = "") -> tuple[Field, ...]:
     """Beyond these, every `id` is a number, every `...Flag` a boolean, `lastUpdated` and `dateEntered` are dates."""
     types: dict[str, FieldType] = {"id": "number", "lastUpdated": "datetime", "_info.lastUpdated": "datetime"}
     types |= dict.fromkeys(numbers.split(), "number")
     types |= dict.fromkeys(booleans.split(), "boolean")
     types |= dict.fromkeys(datetimes.split(), "datetime")
-    return MappingProxyType(types)
+    return tuple(Field(name=name, type=field_type) for name, field_type in types.items())
 
 
 def _polled(resource: str) -> dict[str, Any]:
@@ -35,7 +34,7 @@ def _polled(resource: str) -> dict[str, Any]:
 CONTACTS = Resource(
     name="contacts",
     path="/company/contacts",
-    field_types=_types(
+    fields=_fields(
         numbers="id company.id site.id portalSecurityLevel defaultMergeContactId",
         booleans="ignoreDuplicates inactiveFlag marriedFlag childrenFlag disablePortalLoginFlag unsubscribeFlag "
         "defaultBillingFlag defaultFlag",
@@ -55,7 +54,7 @@ CONTACTS = Resource(
 INCIDENTS = Resource(
     name="incidents",
     path="/service/tickets",
-    field_types=_types(
+    fields=_fields(
         numbers="id company.id board.id status.id priority.id priority.sort budgetHours actualHours "
         "estimatedExpenseCost estimatedExpenseRevenue estimatedProductCost estimatedProductRevenue "
         "estimatedTimeCost estimatedTimeRevenue resolveMinutes respondMinutes resPlanMinutes parentTicketId "
@@ -72,7 +71,7 @@ INCIDENTS = Resource(
 ORGANIZATIONS = Resource(
     name="organizations",
     path="/company/companies",
-    field_types=_types(
+    fields=_fields(
         numbers="id status.id annualRevenue numberOfEmployees yearEstablished revenueYear",
         booleans="deletedFlag leadFlag unsubscribeFlag isVendorFlag",
         datetimes="dateEntered _info.dateEntered dateAcquired dateDeleted",

@@ -28,8 +28,8 @@ def _resource(name: str) -> Resource:
     return Resource(
         name=name,
         path=_PATHS[name],
-        field_types=MappingProxyType(table.field_types()),
-        provider_names=MappingProxyType(table.provider_names()),
+        fields=table.fields(),
+        has_own_names=True,
         child_fields=MappingProxyType(table.child_fields()),
     )
 

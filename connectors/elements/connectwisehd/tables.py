@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from connectors.element import FieldType
+from connectors.element import Field, FieldType
 
 EMAIL, PHONE, FAX = "Email", "Phone", "Fax"
 ITEMS = "communicationItems"
@@ -34,17 +34,19 @@ class Table:
         """Every field that has a path of its own, the id first."""
         return {**self.numbers, **self.texts, **self.booleans, **self.datetimes, **self.milliseconds}
 
-    def provider_names(self) -> dict[str, str]:
-        """Every field as conditions call it. Of alternatives the first: conditions have no words for "else"."""
-        return {name: _condition_name(path.partition("|")[0]) for name, path in self.paths().items()}
-
-    def field_types(self) -> dict[str, FieldType]:
-        return {
+    def fields(self) -> tuple[Field, ...]:
+        """Every field, the id first. Of alternatives, conditions ask for the first: they have no words for "else"."""
+        types: dict[str, FieldType] = {
             **dict.fromkeys(self.numbers, "number"),
             **dict.fromkeys(self.booleans, "boolean"),
             **dict.fromkeys(self.datetimes, "datetime"),
             **dict.fromkeys(self.milliseconds, "milliseconds"),
         }
+        own = [
+            Field(name=name, type=types.get(name, "text"), provider_name=_condition_name(path.partition("|")[0]))
+            for name, path in self.paths().items()
+        ]
+        return (*own, *(Field(name=name) for name in self.communications))
 
     def child_fields(self) -> dict[str, tuple[str, str]]:
         return {
