@@ -15,8 +15,19 @@ def home(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", home),
     path("console/", admin.site.urls),
-    path("elements/api-v2/", include("events.urls")),
-    path("elements/api-v2/", include("instances.urls")),
+    *(
+        path("elements/api-v2/", include(paths))
+        for paths in (
+            "polling.bulk_urls",
+            "polling.job_urls",
+            "events.notification_urls",
+            "events.urls",
+            "instances.transformation_urls",
+            "instances.usage_urls",
+            "instances.hub_catalogue_urls",
+            "instances.urls",
+        )
+    ),
     # Whatever no platform path took is a resource of the token's instance.
     path("elements/api-v2/", include("instances.hub_urls")),
 ]
