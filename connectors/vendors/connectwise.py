@@ -151,7 +151,7 @@ class ConnectWiseClient:
         if not _is_record_id(record_id):
             raise RecordNotFound(f"{resource.name} have numbers as ids")
         answer = self._get(f"{resource.path}/{record_id}", {})
-        return Record(fields=self._decoded(answer, _object, "an object"), answered_at=self._date(answer))
+        return self._record(resource, answer)
 
     def highest_id(self, resource: Resource) -> int | None:
         answer = self._list(resource, {"orderBy": "id desc", "pageSize": "1", "fields": "id"})
@@ -180,6 +180,24 @@ class ConnectWiseClient:
 
     def delete(self, resource: Resource, record_id: str) -> None:
         raise OperationNotSupported(f"{resource.name} cannot be deleted yet")
+
+    def _record(self, resource: Resource, answer: Answer) -> Record:
+        fields = self._decoded(answer, _object, "an object")
+        return Record(fields=self._hub_record(resource, fields), answered_at=self._date(answer))
+
+    # What elements with words of their own do otherwise
+
+    def _document(self, resource: Resource, fields: Mapping[str, Any], *, record_id: str | None) -> dict[str, Any]:
+        """What a client wrote in the provider's words: its members at the top level, null to empty one.
+
+        Of contacts it may hold `email`, `phone` and `fax`, which become communication items. `record_id` is None for
+        a new record. Raises InvalidRecord.
+        """
+        return dict(fields)
+
+    def _hub_record(self, resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
+        """A record as it is answered, in the hub's words."""
+        return record
 
     def request(
         self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, document: object = None
