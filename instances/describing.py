@@ -14,8 +14,8 @@ from rest_framework.views import APIView
 
 Schema = Mapping[str, Any]
 Verb = Literal["get", "post", "put", "patch", "delete"]
-Credentials = Literal["none", "user", "token", "both"]
-"""`user`: User and Organization. `token`: User and Element. `both`: all three."""
+Credentials = Literal["none", "user", "token", "both", "bearer"]
+"""`user`: User and Organization. `token`: User and Element. `both`: all three. `bearer`: the token of a login."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,64 @@ class Described:
 
 
 DESCRIPTIONS: dict[tuple[type[APIView], Verb], Described] = {}
+PATHS: dict[tuple[str, Verb], Described | None] = {}
+SCHEMAS: dict[str, Schema] = {}
 
 
 def describe(view: type[APIView], **verbs: Described) -> None:
     """Say what a view does, by verb: `describe(InstancesView, get=Described(...), post=Described(...))`."""
     for verb, described in verbs.items():
         DESCRIPTIONS[view, verb] = described  # type: ignore[index]  # the keyword is one of the verbs
+
+
+def describe_path(path: str, **verbs: Described | None) -> None:
+    """The same for one path, as the document shows it: `describe_path("/hubs/{hub}/ping", get=Described(...))`.
+
+    For paths that a view finds its own way through (a regular expression), and for a path on which a view does
+    something else than on its others; wins over `describe`. None: the view has the verb, but not on this path.
+    """
+    for verb, described in verbs.items():
+        PATHS[path, verb] = described  # type: ignore[index]  # the keyword is one of the verbs
+
+
+def named(name: str, schema: Schema) -> Schema:
+    """Keep a schema under a name of its own in the document, and refer to it: `named("Instance", {...})`."""
+    SCHEMAS[name] = schema
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+# Words that many schemas are made of.
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "integer"}
+BOOLEAN: Schema = {"type": "boolean"}
+TIMESTAMP: Schema = {"type": "string", "format": "date-time", "examples": ["2026-05-04T10:20:30Z"]}
+"""ISO 8601 in UTC, whole seconds, with `Z`."""
+
+
+def nullable(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def list_of(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def record_of(*optional: str, **members: Schema) -> Schema:
+    """An object with these members, all of them there but `optional`. Others may come besides."""
+    return {
+        "type": "object",
+        "properties": members,
+        "required": [name for name in members if name not in optional],
+    }
+
+
+# What a list says beside its rows: `answer_headers=PAGED`.
+PAGED: Mapping[str, str] = {
+    "Elements-Returned-Count": "Rows of this page",
+    "Elements-Total-Count": "Rows of all pages together",
+    "Elements-Next-Page-Token": "For the next page, as `nextPage`; absent on the last one",
+    "Elements-Error": "What was passed over or clipped in the request; the answer is good all the same",
+}
 
 
 # Parameters that many lists take.
