@@ -71,6 +71,8 @@ class RequestIdMiddleware:
         # Clients leave double slashes when they join a base URL and a path.
         while "//" in request.path_info:
             request.path_info = request.path_info.replace("//", "/")
+        if request.path_info.count("/") > API_PREFIX.count("/") + 1:
+            request.path_info = request.path_info.removesuffix("/")
         response = self.get_response(request)
         response["Elements-Request-Id"] = request_id(request)
         if "Origin" in request.headers:
