@@ -129,3 +129,15 @@ def test_modules_are_named_by_what_they_hold():
     assert [
         path for path in sources(*APPS, "config") if path.stem in {"utils", "util", "common", "helpers", "misc"}
     ] == []
+
+
+def test_every_row_of_the_compatibility_page_is_kept_by_a_test():
+    page = (ROOT / "docs/compatibility.md").read_text()
+    promised = set(re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE))
+    kept = set()
+    for path in (ROOT / "tests/contract").glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.row":
+                [row] = node.args
+                kept.add(ast.literal_eval(row))
+    assert kept == promised
