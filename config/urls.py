@@ -7,6 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import include, path
 
+from config.openapi import pages
+
 
 def home(request: HttpRequest) -> HttpResponse:
     return redirect("/console/")
@@ -15,6 +17,9 @@ def home(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", home),
     path("console/", admin.site.urls),
+    path("elements/api-docs", pages.page),
+    path("elements/api-docs/", pages.page),
+    path("elements/api-docs/openapi.json", pages.openapi_json),
     *(
         path("elements/api-v2/", include(paths))
         for paths in (
