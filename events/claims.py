@@ -30,12 +30,13 @@ class Claim:
     failing_for: timedelta | None
     """Since the first failure, at the moment of the claim."""
     event_id: int
-    instance_id: int
+    instance_id: int | None
+    """Whose switch and keys count; None where neither the event nor the subscription belongs to an instance."""
     body: bytes = field(repr=False)
     subscription_id: int
     url: str = field(repr=False)
     is_wanted: bool
-    """Whether the subscription is active with a URL, and the instance's events are on."""
+    """Whether the subscription is active with a URL, and the instance's switches let it go."""
     signing_keys_encrypted: str = field(repr=False)
     failure_policy: str
     claimed_at: float
@@ -98,7 +99,7 @@ def park(claims: Sequence[Claim]) -> None:
     """
     ids, epochs = _keys(claims)
     with transaction.atomic(), plain_cursor() as cursor:
-        cursor.execute(_SHARE_INSTANCES, [sorted({claim.instance_id for claim in claims})])
+        cursor.execute(_SHARE_INSTANCES, [sorted({claim.instance_id for claim in claims if claim.instance_id})])
         cursor.execute(_SHARE_SUBSCRIPTIONS, [sorted({claim.subscription_id for claim in claims})])
         cursor.execute(_PARK, [HELD_BACK, ids, epochs])
 
@@ -108,7 +109,12 @@ def _keys(claims: Iterable[Claim]) -> tuple[list[int], list[int]]:
     return [delivery_id for delivery_id, _ in pairs], [epoch for _, epoch in pairs]
 
 
-_MAY_SEND = "(subscription.url <> '' AND instance.is_events_enabled AND NOT instance.is_disabled)"
+# Whose switch and keys count: the event's instance, or the one that owns the subscription that somebody posted to.
+_INSTANCE = "instance.id = coalesce(event.instance_id, subscription.instance_id)"
+
+# Events that are off hold back what they hold changes of, not what an instance was asked to report once.
+_MAY_SEND = """(subscription.url <> '' AND (instance.id IS NULL OR NOT instance.is_disabled
+        AND (instance.is_events_enabled OR event.source = 'posted' AND event.instance_id IS NOT NULL)))"""
 
 # A common table expression that locks rows runs once, so its LIMIT holds; a subquery may be run again by a join.
 _CLAIM = f"""
@@ -124,13 +130,13 @@ WITH due AS (
     RETURNING delivery.*
 )
 SELECT claimed.id, claimed.epoch, claimed.attempts_made, statement_timestamp() - claimed.first_failed_at,
-    event.id, event.instance_id, event.body, subscription.id, subscription.url,
+    event.id, instance.id, event.body, subscription.id, subscription.url,
     subscription.state = 'active' AND {_MAY_SEND},
-    instance.signing_keys_encrypted, organization.failure_policy
+    coalesce(instance.signing_keys_encrypted, ''), organization.failure_policy
 FROM claimed
 JOIN events_event AS event ON event.id = claimed.event_id
 JOIN events_subscription AS subscription ON subscription.id = claimed.subscription_id
-JOIN instances_instance AS instance ON instance.id = event.instance_id
+LEFT JOIN instances_instance AS instance ON {_INSTANCE}
 JOIN instances_organization AS organization ON organization.id = claimed.organization_id
 ORDER BY claimed.next_attempt_at, claimed.id
 """  # noqa: S608
@@ -151,8 +157,8 @@ UPDATE events_delivery AS delivery SET
     updated_at = statement_timestamp(),
     state = CASE WHEN subscription.state = 'active' THEN 'pending' ELSE 'queued' END,
     next_attempt_at = CASE WHEN {_MAY_SEND} THEN delivery.next_attempt_at ELSE %b END
-FROM unnest(%b::bigint[], %b::int[]) AS claimed (id, epoch), events_event AS event,
-    events_subscription AS subscription, instances_instance AS instance
+FROM unnest(%b::bigint[], %b::int[]) AS claimed (id, epoch), events_event AS event
+    CROSS JOIN events_subscription AS subscription LEFT JOIN instances_instance AS instance ON {_INSTANCE}
 WHERE delivery.id = claimed.id AND delivery.epoch = claimed.epoch AND delivery.state = 'pending'
-    AND event.id = delivery.event_id AND subscription.id = delivery.subscription_id AND instance.id = event.instance_id
+    AND event.id = delivery.event_id AND subscription.id = delivery.subscription_id
 """  # noqa: S608

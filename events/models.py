@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import BrinIndex, GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -20,20 +20,40 @@ class Event(models.Model):
     by `record` with COPY. Its status on the wire (NEW .. NOTIFIED) follows from its deliveries and is not stored.
     """
 
-    POLL, WEBHOOK = "poll", "webhook"
+    POLL, WEBHOOK, POSTED = "poll", "webhook", "posted"
 
-    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="events")
-    source = models.CharField(max_length=7, choices=[(POLL, POLL), (WEBHOOK, WEBHOOK)])
+    instance = models.ForeignKey(Instance, on_delete=models.CASCADE, related_name="events", null=True)
+    """Whose switch and signing keys count; null for what somebody posted under a topic."""
+    # Without a constraint, like that of deliveries: a trigger for each row would be felt where changes are recorded.
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+", null=True, db_index=False, db_constraint=False
+    )
+    """Of what was posted; the changes of an instance belong to the instance's."""
+    source = models.CharField(max_length=7, choices=[(POLL, POLL), (WEBHOOK, WEBHOOK), (POSTED, POSTED)])
+    topic = models.CharField(max_length=255, blank=True, db_default="")
+    """That somebody posted it under. Empty for the changes of an instance, which go under the instance's topic, and
+    for what was sent to one URL."""
     change_count = models.PositiveSmallIntegerField()
     body = models.BinaryField()
     """The notification as UTF-8 JSON, exactly as it is sent."""
     created_at = models.DateTimeField(db_default=Now())
+    acknowledged_at = models.DateTimeField(null=True)
+    """When somebody said through the API that it was seen."""
 
     class Meta:
-        indexes = [models.Index(fields=["instance", "-id"], name="events_of_instance")]  # the event read API
+        # The last two cost `record` next to nothing: one holds no row of it, the other a line for each megabyte.
+        indexes = [
+            models.Index(fields=["instance", "-id"], name="events_of_instance"),  # the event read API
+            models.Index(
+                fields=["organization", "topic", "-id"],
+                condition=Q(organization__isnull=False),
+                name="events_posted",
+            ),
+            BrinIndex(fields=["created_at"], name="events_by_time"),  # analytics
+        ]
 
     def __str__(self) -> str:
-        return f"{self.pk} of instance {self.instance_id}"
+        return f"{self.pk} of instance {self.instance_id}" if self.instance_id else f"{self.pk} about {self.topic}"
 
 
 class SeenChange(models.Model):

@@ -40,7 +40,7 @@ def record(
     if not groups:
         return []
     with plain_cursor() as cursor:
-        event_ids, recorded_at = _reserve_event_ids(cursor, len(groups))
+        event_ids, recorded_at = reserve_event_ids(cursor, len(groups))
         owners = _owners(groups, event_ids)
         new = ledger.enter(instance_id=instance.pk, changes=list(unique.values()), event_ids=owners, found_by=source)
         if not new:
@@ -61,7 +61,7 @@ def record(
             copy.set_types(_EVENT_TYPES)
             for event_id, group, body in zip(event_ids, groups, bodies, strict=True):
                 copy.write_row((event_id, instance.pk, source, len(group), body, recorded_at))
-        if _add_deliveries(cursor, instance=instance, event_ids=event_ids):
+        if add_deliveries(cursor, organization_id=instance.organization_id, topic=instance.topic, event_ids=event_ids):
             transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
     return event_ids
 
@@ -83,7 +83,7 @@ def _owners(groups: Sequence[Sequence[Change]], event_ids: Sequence[int]) -> dic
     }
 
 
-def _reserve_event_ids(cursor: Cursor[Any], count: int) -> tuple[list[int], datetime]:
+def reserve_event_ids(cursor: Cursor[Any], count: int) -> tuple[list[int], datetime]:
     """Ids first, since a body carries its own; and the database's clock, which all machines share."""
     cursor.execute(_RESERVE, [count])
     rows = cursor.fetchall()
@@ -127,9 +127,9 @@ def _bodies(
         yield notification.body(envelope, event_id=event_id, recorded_at=recorded_at, entries=own_entries, raw=raw)
 
 
-def _add_deliveries(cursor: Cursor[Any], *, instance: Instance, event_ids: Sequence[int]) -> bool:
+def add_deliveries(cursor: Cursor[Any], *, organization_id: int, topic: str, event_ids: Sequence[int]) -> bool:
     """One for each subscription of the topic. Returns whether any of them may be sent now."""
-    cursor.execute(_SUBSCRIPTIONS, [instance.organization_id, [instance.topic]])
+    cursor.execute(_SUBSCRIPTIONS, [organization_id, [topic]])
     states: Mapping[int, str] = {
         subscription_id: Delivery.PENDING if state == Subscription.ACTIVE else Delivery.QUEUED
         for subscription_id, state in cursor
@@ -137,7 +137,7 @@ def _add_deliveries(cursor: Cursor[Any], *, instance: Instance, event_ids: Seque
     with cursor.copy(_COPY_DELIVERIES) as copy:
         for event_id in event_ids:
             for subscription_id, state in states.items():
-                copy.write_row((event_id, subscription_id, instance.organization_id, state, 0, 0))
+                copy.write_row((event_id, subscription_id, organization_id, state, 0, 0))
     return Delivery.PENDING in states.values()
 
 

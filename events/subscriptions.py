@@ -22,7 +22,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from events import doorbell
-from events.models import Delivery, Subscription
+from events.models import Delivery, Event, Subscription
 from instances.event_settings import is_own_events_url
 from instances.models import Instance
 
@@ -46,7 +46,7 @@ def follow_instance(*, instance: Instance, **_signal: Any) -> None:
         if is_moved:
             _begin_afresh(subscription)
         subscription.save(update_fields=["topics", "url", "state", "deactivated_reason", "updated_at"])
-    if instance.is_events_enabled and not instance.is_disabled:
+    if not instance.is_disabled:
         _release_held_back(instance)
 
 
@@ -93,9 +93,14 @@ def _begin_afresh(subscription: Subscription) -> None:
 
 
 def _release_held_back(instance: Instance) -> None:
-    held_back = Delivery.objects.filter(
-        event__instance=instance, state=Delivery.PENDING, next_attempt_at=HELD_BACK
-    ).exclude(subscription__url="")
+    """What its switches, as they are now, let go; beside its own changes, what others posted to its topic."""
+    held_back = (
+        Delivery.objects.filter(state=Delivery.PENDING, next_attempt_at=HELD_BACK)
+        .filter(Q(event__instance=instance) | Q(event__instance=None, subscription__instance=instance))
+        .exclude(subscription__url="")
+    )
+    if not instance.is_events_enabled:
+        held_back = held_back.filter(event__instance=instance, event__source=Event.POSTED)
     if held_back.update(next_attempt_at=Now()):
         transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
 
