@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -38,12 +39,12 @@ def raise_for_status(answer: Answer) -> None:
     """Raise the ConnectorError that `answer` amounts to; return for 2xx.
 
     429 always says when to ask again; 5xx does where the provider said so. `provider_message` holds what the
-    provider gave as the reason, at most 500 characters; `codes` its words for it.
+    provider gave as the reason, at most 500 characters; `codes` its words for it, `fields` what it complains about.
     """
     if 200 <= answer.status < 300:
         return
     error = _error(answer)
-    error.codes = provider_codes(answer.body)
+    error.codes, error.fields = provider_codes(answer.body), provider_fields(answer.body)
     raise error
 
 
@@ -95,7 +96,7 @@ def retry_after(answer: Answer) -> timedelta | None:
 
 
 def provider_message(body: bytes) -> str:
-    """What an error body says: `message` and `errors[].message` of JSON, else its text without markup."""
+    """What an error body says: the messages of its JSON and the fields they mean, else its text without markup."""
     text = body[:READ_OF_JSON].decode("utf-8", errors="replace")
     said = _from_json(text) or html.unescape(_TAG.sub(" ", _INVISIBLE.sub(" ", text[:READ_OF_TEXT])))
     said = _SPACE.sub(" ", said.replace("\x00", "")).strip()
@@ -106,7 +107,17 @@ def provider_codes(body: bytes) -> tuple[str, ...]:
     """`code` and `errors[].code` of an error body, outer one first; empty where there are none."""
     document = _document(body[:READ_OF_JSON].decode("utf-8", errors="replace"))
     codes = [document.get("code"), *(error.get("code") for error in _inner_errors(document))]
-    return tuple(code for code in codes if isinstance(code, str) and 0 < len(code) <= LONGEST_CODE)[:MOST_CODES]
+    return _words(codes)
+
+
+def provider_fields(body: bytes) -> tuple[str, ...]:
+    """`errors[].field` of an error body, in the provider's spelling; empty where there are none."""
+    document = _document(body[:READ_OF_JSON].decode("utf-8", errors="replace"))
+    return _words(error.get("field") for error in _inner_errors(document))
+
+
+def _words(found: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(word for word in found if isinstance(word, str) and 0 < len(word) <= LONGEST_CODE)[:MOST_CODES]
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -123,10 +134,20 @@ def _inner_errors(document: dict[str, Any]) -> list[dict[str, Any]]:
     return [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
 
 
+def _detail(error: dict[str, Any]) -> str | None:
+    """Its message, with the field that is meant where the words do not name it."""
+    message, field = error.get("message"), error.get("field")
+    if not isinstance(message, str) or not message:
+        return None
+    if not isinstance(field, str) or not 0 < len(field) <= LONGEST_CODE or field.casefold() in message.casefold():
+        return message
+    return f"{message} ({field})"
+
+
 def _from_json(text: str) -> str:
     """Empty if this is not the JSON of an error."""
     document = _document(text)
-    details = [error.get("message") for error in _inner_errors(document)]
+    details = [_detail(error) for error in _inner_errors(document)]
     # Where there is no message, the code says at least something; 429 calls it `error`.
     sentences = [document.get("message"), *details]
     said = [sentence for sentence in sentences if isinstance(sentence, str) and sentence]

@@ -1,39 +1,32 @@
-"""What the elements of ConnectWise PSA share: signing in, asking for records of the REST API 3.0, reading answers."""
+"""What the elements of ConnectWise PSA share: reading and writing records through the REST API 3.0."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import msgspec
 
-from connectors.egress import Answer, fetch, raise_for_status
+from connectors.egress import Answer
 from connectors.element import Resource
-from connectors.errors import (
-    ConnectorError,
-    DestinationRefused,
-    InvalidQuery,
-    OperationNotSupported,
-    RecordNotFound,
-    RequestRefused,
-    UnusableAnswer,
-)
+from connectors.errors import InvalidQuery, RecordNotFound, RequestRefused, TryLater, UnusableAnswer
 from connectors.records import LARGEST_PAGE_SIZE, Page, Query, Record
+from connectors.vendors import connectwise_communications as communications
+from connectors.vendors import connectwise_writes as writes
+from connectors.vendors.connectwise_calls import Call, Caller, decoded, json_object
 from connectors.vendors.connectwise_conditions import order_of, path_of, translate
 from connectors.vendors.connectwise_login import API_PATH, EXAMPLE_URL, Login
-from connectors.vendors.connectwise_refusals import explained
 
-__all__ = ["API_PATH", "EXAMPLE_URL", "ConnectWiseClient", "Login"]
+__all__ = ["API_PATH", "EXAMPLE_URL", "Call", "ConnectWiseClient", "Login"]
 
 # ConnectWise asks for URLs under 2,000 characters; longer conditions travel in the body of a search.
 LONGEST_URL = 1800
 
 _links = re.compile(r'<([^>]*)>\s*;\s*rel="?([a-z]+)"?', re.IGNORECASE)
 _is_record_id = re.compile(r"[0-9]{1,18}").fullmatch
+# Some of the provider's collections, as that of members, know their records by another name too.
+_is_any_id = re.compile(r"(?=[^.]*[A-Za-z0-9])[A-Za-z0-9_.-]{1,64}").fullmatch
 
 
 class _Identified(msgspec.Struct):
@@ -47,52 +40,11 @@ class _Count(msgspec.Struct):
 
 
 _list_of_objects = msgspec.json.Decoder(list[_Identified])
-_object = msgspec.json.Decoder(dict[str, Any])
 _count = msgspec.json.Decoder(_Count)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One request, without the way to send it: host and credentials come from the client."""
-
-    method: str
-    path: str
-    """Behind `/apis/3.0`."""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = field(default=None, repr=False)
-
-    def target(self) -> str:
-        query = urlencode(self.parameters, quote_via=quote, safe="")
-        return f"{self.path}?{query}" if query else self.path
-
-
-class ConnectWiseClient:
-    """Reads records of one ConnectWise company. Implements `connectors.element.Client` but for its constructor."""
-
-    def __init__(self, login: Login) -> None:
-        self._login = login
-        self._url = login.api_url()
-        self._headers = login.headers()
-
-    def check(self) -> datetime:
-        """GET /system/info, which needs next to no rights. Returns the provider's clock."""
-        try:
-            answer = self._get("/system/info", {})
-        except RecordNotFound as error:
-            login = self._login
-            raise RequestRefused(
-                f"ConnectWise has nothing at this address: check {login.address_parts} in {login.base_url_key} "
-                f"(a complete one reads {login.example_url}); on the cloud it may also mean that "
-                f"{login.credentials_keys} are wrong",
-                provider_message=error.provider_message,
-                status=error.status,
-            ) from error
-        self._check_info(answer)
-        return self._date(answer)
-
-    def _check_info(self, answer: Answer) -> None:
-        self._decoded(answer, _object, "an object")
+class ConnectWiseClient(Caller):
+    """The records of one ConnectWise company. Implements `connectors.element.Client` but for its constructor."""
 
     def find(self, resource: Resource, query: Query) -> Page:
         """One page. A stable query follows the ids and takes no `order_by`."""
@@ -103,7 +55,7 @@ class ConnectWiseClient:
         parameters["page"] = str(query.page)
         parameters["orderBy"] = order_of(query.order_by, resource=resource) if query.order_by else "id asc"
         answer = self._list(resource, parameters)
-        rows = len(self._decoded(answer, _list_of_objects, "a list of records"))
+        rows = len(decoded(answer, _list_of_objects, "a list of records"))
         links = relations(answer)
         # Without a Link header, which servers leave out when all fits on one page, a full page may have a next one.
         has_next = rows > 0 and ("next" in links if links else rows >= size)
@@ -123,7 +75,7 @@ class ConnectWiseClient:
         if after:
             parameters["pageId"] = str(after)
         answer = self._list(resource, parameters, {"pagination-type": "forward-only"})
-        records = self._decoded(answer, _list_of_objects, "a list of records")
+        records = decoded(answer, _list_of_objects, "a list of records")
         next_id = self._next_id(answer, records, after)
         return Page(
             body=answer.body,
@@ -148,14 +100,11 @@ class ConnectWiseClient:
 
     def get(self, resource: Resource, record_id: str) -> Record:
         """Raises RecordNotFound, also for what can be no id of ConnectWise."""
-        if not _is_record_id(record_id):
-            raise RecordNotFound(f"{resource.name} have numbers as ids")
-        answer = self._get(f"{resource.path}/{record_id}", {})
-        return self._record(resource, answer)
+        return self._record(resource, self._get(_path_of_record(resource, record_id), {}))
 
     def highest_id(self, resource: Resource) -> int | None:
         answer = self._list(resource, {"orderBy": "id desc", "pageSize": "1", "fields": "id"})
-        ids = [record.id for record in self._decoded(answer, _list_of_objects, "a list of records")]
+        ids = [record.id for record in decoded(answer, _list_of_objects, "a list of records")]
         if not ids:
             return 0  # whatever comes is new
         return ids[0] if isinstance(ids[0], int) else None
@@ -167,23 +116,97 @@ class ConnectWiseClient:
         path = f"{resource.path}/count"
         if len(self._address(path, parameters)) > LONGEST_URL:
             raise InvalidQuery("where is too long to be counted; ask without returnCount")
-        return int(self._decoded(self._get(path, parameters), _count, "a count").count)
+        return int(decoded(self._get(path, parameters), _count, "a count").count)
+
+    # Writing
 
     def create(self, resource: Resource, fields: Mapping[str, Any]) -> Record:
-        raise OperationNotSupported(f"{resource.name} cannot be created yet")
+        """Raises InvalidRecord, and TryLater that says so where the record may be there although no answer came."""
+        document, values = self._sendable(resource, fields, record_id=None)
+        if values:
+            document[communications.ITEMS] = self._new_items(values, names=[name for name in values if values[name]])
+        document = writes.with_parent(writes.without_nulls(document), resource=resource)
+        try:
+            return self._record(resource, self.request("POST", resource.path, document=document))
+        except TryLater as error:
+            raise writes.perhaps_done(error) from error
 
     def replace(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
-        raise OperationNotSupported(f"{resource.name} cannot be replaced yet")
+        path = _path_of_record(resource, record_id)
+        document, values = self._sendable(resource, fields, record_id=record_id)
+        if resource.path == communications.CONTACTS_PATH:
+            # ConnectWise's own PUT stumbles over the communication items that it gave out itself.
+            record = self._raw(resource, record_id)
+            document = writes.replacing(document, record=record, resource=resource)
+            return self._changed(resource, record_id, document, values, record=record)
+        document = writes.with_parent(writes.without_nulls(document), resource=resource)
+        return self._saved(resource, record_id, self.request("PUT", path, document=document))
 
     def update(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
-        raise OperationNotSupported(f"{resource.name} cannot be changed yet")
+        _path_of_record(resource, record_id)
+        document, values = self._sendable(resource, fields, record_id=record_id)
+        record = self._raw(resource, record_id) if values else {}
+        return self._changed(resource, record_id, document, values, record=record)
 
     def delete(self, resource: Resource, record_id: str) -> None:
-        raise OperationNotSupported(f"{resource.name} cannot be deleted yet")
+        self.request("DELETE", _path_of_record(resource, record_id))
+
+    def _sendable(
+        self, resource: Resource, fields: Mapping[str, Any], *, record_id: str | None
+    ) -> tuple[writes.Document, communications.Values]:
+        """The document, and apart from it the values that become communication items."""
+        document = self._document(resource, fields, record_id=record_id)
+        writes.check_names(document)
+        if resource.path != communications.CONTACTS_PATH:
+            return document, {}
+        return communications.taken_out(document)
+
+    def _changed(
+        self,
+        resource: Resource,
+        record_id: str,
+        document: Mapping[str, Any],
+        values: communications.Values,
+        *,
+        record: Mapping[str, Any],
+    ) -> Record:
+        changes = writes.changes(document)
+        if values:
+            items = communications.items_of(record)
+            new = self._new_items(values, names=communications.without_item(values, items=items))
+            changes += communications.changes(values, items=items, new=new)
+        if not changes:
+            return self.get(resource, record_id)
+        answer = self.request("PATCH", _path_of_record(resource, record_id), document=changes)
+        return self._saved(resource, record_id, answer)
+
+    def _new_items(self, values: communications.Values, *, names: Sequence[str]) -> list[communications.Item]:
+        return [
+            communications.new_item(name, value, type_id=self._communication_type(name))
+            for name in names
+            if (value := values[name]) is not None
+        ]
+
+    def _communication_type(self, name: str) -> int:
+        for conditions in communications.type_conditions(name):
+            parameters = {"conditions": conditions, "orderBy": "id asc", "pageSize": "1", "fields": "id"}
+            found = decoded(self._get(communications.TYPES_PATH, parameters), _list_of_objects, "a list of types")
+            if found and isinstance(found[0].id, int):
+                return found[0].id
+        raise RequestRefused(
+            f"{name}: ConnectWise has no communication type of this kind; add one in its set-up tables"
+        )
+
+    def _saved(self, resource: Resource, record_id: str, answer: Answer) -> Record:
+        """The record that a write answered; one that answered nothing is asked for."""
+        return self._record(resource, answer) if answer.body.strip() else self.get(resource, record_id)
+
+    def _raw(self, resource: Resource, record_id: str) -> dict[str, Any]:
+        """The record in the provider's words."""
+        return json_object(self._get(_path_of_record(resource, record_id), {}))
 
     def _record(self, resource: Resource, answer: Answer) -> Record:
-        fields = self._decoded(answer, _object, "an object")
-        return Record(fields=self._hub_record(resource, fields), answered_at=self._date(answer))
+        return Record(fields=self._hub_record(resource, json_object(answer)), answered_at=self._date(answer))
 
     # What elements with words of their own do otherwise
 
@@ -193,20 +216,11 @@ class ConnectWiseClient:
         Of contacts it may hold `email`, `phone` and `fax`, which become communication items. `record_id` is None for
         a new record. Raises InvalidRecord.
         """
-        return dict(fields)
+        return writes.without_read_only(fields, resource=resource)
 
     def _hub_record(self, resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
         """A record as it is answered, in the hub's words."""
         return record
-
-    def request(
-        self, method: str, path: str, *, parameters: Mapping[str, str] | None = None, document: object = None
-    ) -> Answer:
-        """One call to `path` behind `/apis/3.0`, with a document as JSON. Raises where the answer is no 2xx."""
-        if document is None:
-            return self._call(method, path, parameters or {}, {})
-        headers = {"Content-Type": "application/json"}
-        return self._call(method, path, parameters or {}, headers, msgspec.json.encode(document))
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:
         asked = translate(query.where, resource=resource)
@@ -230,63 +244,12 @@ class ConnectWiseClient:
         sent = {**(headers or {}), "Content-Type": "application/json"}
         return self._call("POST", f"{resource.path}/search", parameters, sent, msgspec.json.encode(body))
 
-    def _get(self, path: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None) -> Answer:
-        return self._call("GET", path, parameters, headers or {})
 
-    def _address(self, path: str, parameters: Mapping[str, str]) -> str:
-        return self._url + Call(method="GET", path=path, parameters=parameters).target()
-
-    def _call(
-        self,
-        method: str,
-        path: str,
-        parameters: Mapping[str, str],
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-    ) -> Answer:
-        try:
-            return self._answer(Call(method=method, path=path, parameters=parameters, headers=headers, body=body))
-        except DestinationRefused as error:
-            raise DestinationRefused(f"{self._login.base_url_key}: {error}") from error
-        except ConnectorError as error:
-            error.provider_message = self._without_secrets(error.provider_message)
-            better = explained(error, login=self._login, path=path, has_client_id="clientId" in self._headers)
-            if better is error:
-                raise
-            raise better from error
-
-    def _answer(self, call: Call) -> Answer:
-        """The answer to a call, by the way in that this client has. Raises where it is no 2xx."""
-        return self._send(call, url=self._url, headers={})
-
-    def _send(self, call: Call, *, url: str, headers: Mapping[str, str]) -> Answer:
-        """One request to `url`, which ends with `/apis/3.0`, with `headers` beside those of the login."""
-        answer = fetch(
-            call.method, url + call.target(), headers={**self._headers, **headers, **call.headers}, body=call.body
-        )
-        raise_for_status(answer)
-        return answer
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in (self._login.private_key.strip(), self._headers["Authorization"].removeprefix("Basic ")):
-            if secret:
-                text = text.replace(secret, "********")
-        return text
-
-    def _decoded(self, answer: Answer, decoder: msgspec.json.Decoder[Any], what: str) -> Any:
-        try:
-            answer.body.decode()  # the decoder does not look at the text that it steps over
-            return decoder.decode(answer.body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise UnusableAnswer(
-                f"ConnectWise answered with something that is not {what} in JSON, or not all of it",
-                status=answer.status,
-            ) from error
-
-    def _date(self, answer: Answer) -> datetime:
-        if answer.date is None:
-            raise UnusableAnswer("ConnectWise answered without a readable Date header, so its clock is not known")
-        return answer.date
+def _path_of_record(resource: Resource, record_id: str) -> str:
+    """Raises RecordNotFound for what can be no id."""
+    if not (_is_record_id(record_id) or (resource.is_vendors and _is_any_id(record_id))):
+        raise RecordNotFound(f"{resource.name} have numbers as ids")
+    return f"{resource.path}/{record_id}"
 
 
 def relations(answer: Answer) -> dict[str, str]:
