@@ -9,10 +9,12 @@ class ConnectorError(Exception):
     """A provider could not do what we asked.
 
     `provider_message` is what the provider said, shortened and without secrets; it may be shown to the owner.
-    `codes` are the provider's own words for what was wrong, in its spelling, where it gives any (`ObjectExists`).
+    `codes` are the provider's own words for what was wrong, in its spelling, where it gives any (`ObjectExists`);
+    `fields` are its names for the fields that it complains about (`status/id`).
     """
 
     codes: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, provider_message: str = "", status: int | None = None) -> None:
         super().__init__(message)

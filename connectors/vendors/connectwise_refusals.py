@@ -21,7 +21,7 @@ def explained(error: ConnectorError, *, login: Login, path: str, has_client_id: 
     better = _explained(error, login=login, path=path, has_client_id=has_client_id)
     if better is not error:
         better.provider_message, better.status = error.provider_message, error.status
-        better.codes = error.codes
+        better.codes, better.fields = error.codes, error.fields
     return better
 
 

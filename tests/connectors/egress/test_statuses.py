@@ -163,6 +163,18 @@ def test_the_providers_own_codes_come_along(status, body, codes):
     assert error_of(answer(status, body)).codes == codes
 
 
+@pytest.mark.parametrize(
+    "body, fields",
+    [
+        (b'{"code":"InvalidObject","errors":[{"field":"status/id"},{"field":"board"}]}', ("status/id", "board")),
+        (b'{"field":"no","errors":[null,7,{"field":7},{"field":""},{"field":"%b"}]}' % (b"x" * 101), ()),
+        (b"<html>", ()),
+    ],
+)
+def test_the_fields_that_the_provider_complains_about_come_along(body, fields):
+    assert error_of(answer(400, body)).fields == fields
+
+
 def test_no_answer_brings_codes_without_end():
     body = b'{"errors":[%b]}' % b",".join([b'{"code":"ObjectExists"}'] * 500)
 
