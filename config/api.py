@@ -18,6 +18,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
+from config import strict_json
 from connectors import errors as connector_errors
 from connectors.registry import UnknownElement
 from instances import errors
@@ -29,7 +30,6 @@ EXPOSED_HEADERS = (
     "Elements-Returned-Count, Elements-Total-Count, Elements-Request-Id, Elements-Next-Page-Token, "
     "Elements-Trace-Id, Elements-Error, Content-Disposition"
 )
-DEEPEST_JSON = 64
 
 # The first row that fits decides. A provider's refusal is the caller's 400: a 401 would read as a bad secret of ours.
 STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
@@ -97,7 +97,7 @@ class JSONRenderer(BaseRenderer):
 
 
 class JSONParser(BaseParser):
-    """Strict: what two parsers could read differently, or PostgreSQL cannot keep, is refused with its reason."""
+    """Bodies in, read strictly."""
 
     media_type = "application/json"
 
@@ -108,25 +108,9 @@ class JSONParser(BaseParser):
         if not body.strip():
             return {}
         try:
-            value = orjson.loads(body)
-        except orjson.JSONDecodeError as error:
-            raise drf.ParseError(f"The body is not valid JSON: {error}") from error
-        _refuse_what_cannot_be_kept(value)
-        return value
-
-
-def _refuse_what_cannot_be_kept(value: Any) -> None:
-    waiting = [(value, 1)]
-    while waiting:
-        node, depth = waiting.pop()
-        if depth > DEEPEST_JSON:
-            raise drf.ParseError(f"The body is nested deeper than {DEEPEST_JSON} levels")
-        if isinstance(node, dict):
-            waiting += [(item, depth + 1) for pair in node.items() for item in pair]
-        elif isinstance(node, list):
-            waiting += [(item, depth + 1) for item in node]
-        elif isinstance(node, str) and "\x00" in node:
-            raise drf.ParseError("The body holds a NUL character, which cannot be stored")
+            return strict_json.parse(body)
+        except strict_json.InvalidJson as error:
+            raise drf.ParseError(str(error)) from error
 
 
 def request_id(request: HttpRequest) -> str:

@@ -25,13 +25,40 @@ def test_a_body_over_the_limit_is_refused_before_it_is_parsed(client, settings):
     assert post(client, json.dumps({"username": "x" * 900, "password": "y"}).encode()).status_code == 401
 
 
-@pytest.mark.parametrize("body", [b"{", b"\xff", b'{"a": NaN}', b"[" * 80 + b"]" * 80, b'{"a": "\\u0000"}'])
-def test_json_that_cannot_be_kept_is_refused_with_its_reason(client, body):
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(b"{", "line 1"), (b'{"a": 1, "a": 2}', "a stands twice"), (b'{"a": "\\u0000"}', "a holds a NUL")],
+)
+def test_json_that_cannot_be_kept_is_refused_with_its_reason(client, body, reason):
     answer = post(client, body)
 
     assert answer.status_code == 400
+    assert reason in answer.json()["message"]
     assert len(answer.json()["requestId"]) == 24
     assert answer["Elements-Request-Id"] == answer.json()["requestId"]
+
+
+@pytest.mark.parametrize(
+    "media_type", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"]
+)
+def test_body_that_is_no_json_is_415(client, media_type):
+    answer = client.post("/elements/api-v2/authentication", data=b"username=a&password=b", content_type=media_type)
+
+    assert answer.status_code == 415
+    assert set(answer.json()) == {"requestId", "message"}
+
+
+@pytest.mark.parametrize("accept", ["text/csv", "text/html;q=1", "a", ";;;", "application/xml, text/plain"])
+def test_answer_that_cannot_be_given_is_406(client, accept):
+    answer = client.get("/elements/api-v2/elements", headers={"Accept": accept})
+
+    assert answer.status_code == 406
+    assert set(answer.json()) == {"requestId", "message"}
+
+
+@pytest.mark.parametrize("path", ["/elements/", "//elements", "/elements//", "/elements/keys/"])
+def test_slashes_too_many_do_no_harm(client, path):
+    assert client.get(f"/elements/api-v2{path}").status_code == 200
 
 
 def test_api_answers_may_be_framed_and_name_the_headers_that_browsers_may_read(client):
