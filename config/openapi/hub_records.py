@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from config.openapi.operations import operation
 from connectors import registry
-from connectors.element import Element, FieldType, Operation, Resource
+from connectors.element import EVERYTHING, Element, FieldType, Operation, Resource
 from instances.describing import PAGING, Described, Parameter, Schema
 
 _TYPES: Mapping[FieldType, Schema] = {
@@ -56,6 +57,10 @@ _PLACES: Mapping[Operation, tuple[str, bool]] = {
     "update": ("patch", True),
     "delete": ("delete", True),
 }
+_ANY_COLLECTION = (
+    "`objectName` is a resource of the token's element, one that the instance has under a name of its own "
+    "(a transformation), or a collection of the provider's, which is passed through as it is."
+)
 _SUMMARIES: Mapping[Operation, str] = {
     "list": "List {name}",
     "create": "Create one of {name}",
@@ -79,6 +84,9 @@ def add(*, paths: dict[str, Any], schemas: dict[str, Any]) -> None:
             paths.setdefault(f"/hubs/{hub}/{path}", {})[verb] = operation(
                 described, path=f"/hubs/{hub}/{path}", verb=verb
             )
+
+    for path, verb, described in _passed_through():
+        paths.setdefault(path, {})[verb] = operation(described, path=path, verb=verb)
 
 
 def record_schema(resource: Resource) -> dict[str, Any]:
@@ -123,6 +131,15 @@ def _described(resources: list[Resource], record: Schema, *, tag: str) -> Iterab
             continue
         for creating in sorted(frozenset().union(*(one.created_by for one in resources))):
             yield collection, creating.lower(), described
+
+
+def _passed_through() -> Iterable[tuple[str, str, Described]]:
+    """What any token may ask for: resources of whatever element, and collections of the provider's."""
+    resource = Resource(name="records", path="", operations=EVERYTHING)
+    for name, (verb, is_record) in _PLACES.items():
+        path = "/hubs/{hub}/{objectName}" + ("/{recordId}" if is_record else "")
+        described = _operation(name, resource, {"type": "object"}, tag="Hub")
+        yield path, verb, replace(described, description=_ANY_COLLECTION, errors=frozenset({405}))
 
 
 def _operation(name: Operation, resource: Resource, record: Schema, *, tag: str) -> Described:
