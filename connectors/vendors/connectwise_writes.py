@@ -86,5 +86,5 @@ def perhaps_done(error: TryLater) -> TryLater:
         status=error.status,
         retry_after=error.retry_after,
     )
-    told.codes = error.codes
+    told.codes, told.fields = error.codes, error.fields
     return told

@@ -13,7 +13,7 @@ from connectors import configuration_entries, hub, poller, registry
 from connectors.callbacks import InvalidCallbackTypes
 from connectors.configuration_entries import entries_of
 from connectors.connection import Connection
-from connectors.element import POLLING, WEBHOOK, Element
+from connectors.element import POLLING, WEBHOOK, Element, Resource
 from connectors.errors import InvalidQuery
 
 ELEMENTS = registry.all_elements()
@@ -60,13 +60,17 @@ def test_folder_is_named_by_the_key(element: Element):
     assert importlib.resources.files(f"connectors.elements.{element.key}").joinpath("definition.py").is_file()
 
 
+def _shown_key(resource: Resource) -> str:
+    return f"{resource.parent}/{{id}}/{resource.name}" if resource.parent else resource.name
+
+
 @every_element
 def test_readme_tells_people_what_to_fill_in(element: Element):
     readme = importlib.resources.files(f"connectors.elements.{element.key}").joinpath("README.md").read_text()
 
     assert readme.startswith(f"# {element.name} (`{element.key}`)\n")
     assert [entry.key for entry in element.fields if f"`{entry.key}`" not in readme] == []
-    assert [resource.name for resource in element.resources if f"`{resource.name}`" not in readme] == []
+    assert [resource.name for resource in element.resources if f"`{_shown_key(resource)}`" not in readme] == []
 
 
 @every_element

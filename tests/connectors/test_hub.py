@@ -216,7 +216,7 @@ def test_order_and_fields_are_passed_on(connection, sandbox):
 
 
 def test_unknown_resource_names_those_there_are(connection):
-    with pytest.raises(InvalidQuery, match="contacts, incidents, organizations"):
+    with pytest.raises(InvalidQuery, match="it has configurations, contacts, fields, incidents"):
         hub.find(connection, "leads")
     with pytest.raises(InvalidQuery, match="leads"):
         next(hub.read_all(connection, "leads", where=None))

@@ -182,8 +182,9 @@ def test_older_lines_become_pollers_with_the_default_for_what_they_leave_out():
 # --- refusals -------------------------------------------------------------------------------------------------------
 
 NO_PATH = "contacts.url must be a path on this API such as /hubs/crm/contacts?where=..., not an absolute URL"
-RESOURCES = "contacts, incidents, organizations"
-NO_DEFAULT = f"is not polled by default ({RESOURCES}); send its settings as an object"
+POLLED = "contacts, incidents, organizations"
+RESOURCES = f"{POLLED}, configurations, opportunities, time-entries, fields"
+NO_DEFAULT = f"is not polled by default ({POLLED}); send its settings as an object"
 NO_NAME = "is no resource name: letters, digits, _ . - and at most 64 of them"
 
 

@@ -1,23 +1,16 @@
-"""ConnectWise PSA through its REST API: contacts, tickets and companies under the hub `crm`, events by polling."""
+"""ConnectWise PSA through its REST API, under the hub `crm` and in its own words, with events by polling."""
 
 from __future__ import annotations
 
 from types import MappingProxyType
 from typing import Any
 
-from connectors.element import POLLING, ConfigField, Element, Field, FieldType, Resource
+from connectors.element import EVERYTHING, POLLING, ConfigField, Element, Resource
+from connectors.elements.connectwisecrmrest import fields
 from connectors.elements.connectwisecrmrest.client import Client
+from connectors.vendors.connectwise_objects import VENDOR_OBJECTS
 
 _STAMP = {"Field": "_info.lastUpdated", "Format": "yyyy-MM-dd'T'HH:mm:ss'Z'", "Timezone": "GMT"}
-
-
-def _fields(*, numbers: str = "", booleans: str = "", datetimes: str = "") -> tuple[Field, ...]:
-    """Beyond these, every `id` is a number, every `...Flag` a boolean, `lastUpdated` and `dateEntered` are dates."""
-    types: dict[str, FieldType] = {"id": "number", "lastUpdated": "datetime", "_info.lastUpdated": "datetime"}
-    types |= dict.fromkeys(numbers.split(), "number")
-    types |= dict.fromkeys(booleans.split(), "boolean")
-    types |= dict.fromkeys(datetimes.split(), "datetime")
-    return tuple(Field(name=name, type=field_type) for name, field_type in types.items())
 
 
 def _polled(resource: str) -> dict[str, Any]:
@@ -34,55 +27,89 @@ def _polled(resource: str) -> dict[str, Any]:
 CONTACTS = Resource(
     name="contacts",
     path="/company/contacts",
-    fields=_fields(
-        numbers="id company.id site.id portalSecurityLevel defaultMergeContactId",
-        booleans="ignoreDuplicates inactiveFlag marriedFlag childrenFlag disablePortalLoginFlag unsubscribeFlag "
-        "defaultBillingFlag defaultFlag",
-        datetimes="birthDay anniversary",
-    ),
+    operations=EVERYTHING,
+    fields=fields.CONTACTS,
+    # Contacts have no fields for these: they are items of one list.
     child_fields=MappingProxyType(
         {
-            # Contacts have no field for it: addresses are items of a list, among phone and fax numbers.
-            "email": (
-                'communicationItems/communicationType = "Email" and communicationItems/value {test}',
+            name: (
+                f'communicationItems/communicationType = "{kind}" and communicationItems/value {{test}}',
                 "communicationItems",
             )
+            for name, kind in {"email": "Email", "phone": "Phone", "fax": "Fax"}.items()
         }
     ),
 )
 
-INCIDENTS = Resource(
-    name="incidents",
-    path="/service/tickets",
-    fields=_fields(
-        numbers="id company.id board.id status.id priority.id priority.sort budgetHours actualHours "
-        "estimatedExpenseCost estimatedExpenseRevenue estimatedProductCost estimatedProductRevenue "
-        "estimatedTimeCost estimatedTimeRevenue resolveMinutes respondMinutes resPlanMinutes parentTicketId "
-        "duration knowledgeBaseCategoryId knowledgeBaseSubCategoryId knowledgeBaseLinkId minutesBeforeWaiting "
-        "minutesWaiting locationId businessUnitId",
-        booleans="approved closedFlag customerUpdatedFlag allowAllClientsPortalView automaticEmailContactFlag "
-        "automaticEmailResourceFlag automaticEmailCcFlag isInSla hasChildTicket hasMergedChildTicketFlag "
-        "requestForChangeFlag",
-        datetimes="dateEntered _info.dateEntered requiredDate closedDate dateResolved dateResplan dateResponded "
-        "estimatedStartDate",
-    ),
+ORGANIZATIONS = Resource(
+    name="organizations", path="/company/companies", operations=EVERYTHING, fields=fields.ORGANIZATIONS
 )
 
-ORGANIZATIONS = Resource(
-    name="organizations",
-    path="/company/companies",
-    fields=_fields(
-        numbers="id status.id annualRevenue numberOfEmployees yearEstablished revenueYear",
-        booleans="deletedFlag leadFlag unsubscribeFlag isVendorFlag",
-        datetimes="dateEntered _info.dateEntered dateAcquired dateDeleted",
-    ),
+INCIDENTS = Resource(name="incidents", path="/service/tickets", operations=EVERYTHING, fields=fields.INCIDENTS)
+
+COMMENTS = Resource(
+    name="comments",
+    path="/service/tickets/{parent}/notes",
+    parent="incidents",
+    operations=frozenset({"list", "get", "create", "update", "delete"}),
+    fields=fields.COMMENTS,
+)
+
+ATTACHED_CONFIGURATIONS = Resource(
+    name="configurations",
+    path="/service/tickets/{parent}/configurations",
+    parent="incidents",
+    operations=frozenset({"list", "create"}),
+    created_by=frozenset({"PUT"}),
+    fields=fields.ATTACHED_CONFIGURATIONS,
+)
+
+TIME_ENTRIES_OF_INCIDENT = Resource(
+    name="time-entries",
+    path="/time/entries",
+    parent="incidents",
+    of_parent=MappingProxyType({"chargeToId": "{parent}", "chargeToType": "ServiceTicket"}),
+    operations=frozenset({"list"}),
+    fields=fields.TIME_ENTRIES,
+)
+
+MEMBERS = Resource(
+    name="members",
+    path="/schedule/entries",
+    parent="incidents",
+    # S is ConnectWise's word for an entry that belongs to a service ticket.
+    of_parent=MappingProxyType({"objectId": "{parent}", "type.identifier": "S"}),
+    operations=frozenset({"create"}),
+    fields=fields.MEMBERS,
+)
+
+CONFIGURATIONS = Resource(
+    name="configurations",
+    path="/company/configurations",
+    operations=frozenset({"list", "get", "create", "delete"}),
+    fields=fields.CONFIGURATIONS,
+)
+
+OPPORTUNITIES = Resource(
+    name="opportunities", path="/sales/opportunities", operations=EVERYTHING, fields=fields.OPPORTUNITIES
+)
+
+TIME_ENTRIES = Resource(
+    name="time-entries",
+    path="/time/entries",
+    operations=frozenset({"list", "get", "create", "delete"}),
+    fields=fields.TIME_ENTRIES,
+)
+
+FIELDS = Resource(
+    name="fields", path="/system/userDefinedFields", operations=EVERYTHING, fields=fields.USER_DEFINED_FIELDS
 )
 
 ELEMENT = Element(
     key="connectwisecrmrest",
     id=3012,
     name="ConnectWise REST",
-    description="Contacts, service tickets and companies of ConnectWise PSA (Manage), with events by polling.",
+    description="Contacts, companies, service tickets and more of ConnectWise PSA (Manage), with events by polling.",
     hub="crm",
     fields=(
         ConfigField(
@@ -125,7 +152,21 @@ ELEMENT = Element(
             "leave it empty where this platform brings its own.",
         ),
     ),
-    resources=(CONTACTS, INCIDENTS, ORGANIZATIONS),
+    resources=(
+        CONTACTS,
+        INCIDENTS,
+        COMMENTS,
+        ATTACHED_CONFIGURATIONS,
+        TIME_ENTRIES_OF_INCIDENT,
+        MEMBERS,
+        ORGANIZATIONS,
+        CONFIGURATIONS,
+        OPPORTUNITIES,
+        TIME_ENTRIES,
+        FIELDS,
+    ),
+    vendor_objects=VENDOR_OBJECTS,
+    reads_vendor_paths=True,
     client=Client,
     event_methods=(POLLING,),
     poller_configuration=MappingProxyType({name: _polled(name) for name in ("contacts", "incidents", "organizations")}),
