@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from connectors.ceql import And, Expression, In, IsNull, Or
 from connectors.connection import Connection
 from connectors.egress import Answer
 from connectors.element import Resource
-from connectors.elements.connectwisehd import records
-from connectors.elements.connectwisehd.tables import TABLES, Table
+from connectors.elements.connectwisehd import records, writes
+from connectors.elements.connectwisehd.contact_names import contacts_called
+from connectors.elements.connectwisehd.table import Table
+from connectors.elements.connectwisehd.tables import TABLES
 from connectors.elements.connectwisehd.ways import Way, worked
 from connectors.errors import (
     ConnectorError,
     CredentialsRefused,
+    InvalidQuery,
     PermissionRefused,
     RateLimited,
     RecordNotFound,
@@ -37,6 +41,8 @@ CLIENT_ID = "connectwise.clientID"
 _ROOT: Final = f"/v4_6_release{API_PATH}"
 # Callbacks of the type ticket tell of project tickets too. One that is not among the others is not deleted therefore.
 _ELSEWHERE: Final = {"incidents": "/project/tickets"}
+# With the provider's own names.
+_CONTACTS: Final = Resource(name="contacts", path="/company/contacts")
 _CHEAPEST: Final = Call(method="GET", path="/system/info")
 
 
@@ -66,27 +72,79 @@ class Client(ConnectWiseClient):
 
     def find(self, resource: Resource, query: Query) -> Page:
         page = super().find(resource, query)
-        return replace(page, body=records.hub_page(resource.name, page.body, fields=query.fields))
+        if not resource.has_own_names:
+            return page
+        return replace(page, body=records.hub_page(resource.key, page.body, fields=query.fields))
 
     def get(self, resource: Resource, record_id: str) -> Record:
         try:
-            record = super().get(resource, record_id)
+            return super().get(resource, record_id)
         except RecordNotFound as missing:
-            if (elsewhere := _ELSEWHERE.get(resource.name)) is None:
+            if (elsewhere := _ELSEWHERE.get(resource.key)) is None:
                 raise
             try:
-                record = super().get(replace(resource, path=elsewhere), record_id)
+                return super().get(replace(resource, path=elsewhere), record_id)
             except RecordNotFound:
                 # Whether it is the record that is missing is told by the answer to where it should have been.
                 raise missing from None
-        return replace(record, fields=records.hub_record(resource.name, record.fields))
+
+    def create(self, resource: Resource, fields: Mapping[str, Any]) -> Record:
+        with _refusals_in_hub_words(resource, fields):
+            return super().create(resource, fields)
+
+    def replace(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
+        with _refusals_in_hub_words(resource, fields):
+            return super().replace(resource, record_id, fields)
+
+    def update(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
+        with _refusals_in_hub_words(resource, fields):
+            return super().update(resource, record_id, fields)
+
+    def _hub_record(self, resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
+        return records.hub_record(resource.key, record) if resource.has_own_names else record
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:
-        where = query.where and _only_where_it_means_this(query.where, TABLES[resource.name])
-        return super()._filter(resource, replace(query, where=where))
+        if resource.has_own_names and query.where:
+            query = replace(query, where=_only_where_it_means_this(query.where, TABLES[resource.key]))
+        return super()._filter(resource, query)
 
     def _fields(self, resource: Resource, query: Query) -> Sequence[str]:
-        return [path.replace(".", "/") for path in records.provider_fields(resource.name, query.fields)]
+        if not resource.has_own_names:
+            return super()._fields(resource, query)
+        return [path.replace(".", "/") for path in records.provider_fields(resource.key, query.fields)]
+
+    def _document(self, resource: Resource, fields: Mapping[str, Any], *, record_id: str | None) -> dict[str, Any]:
+        if not resource.has_own_names:
+            return super()._document(resource, fields, record_id=record_id)
+        body = writes.provider_body(resource.key, fields, is_new=record_id is None)
+        if resource.key == "incidents" and body.get("contactName"):
+            body |= self._contact_of(resource, body, record_id=record_id)
+        return body
+
+    # Contacts by name
+
+    def _contact_of(
+        self, resource: Resource, ticket: Mapping[str, Any], *, record_id: str | None
+    ) -> dict[str, dict[str, Any] | None]:
+        """Whom the ticket's `contactName` means: the one contact of that name, or somebody ConnectWise knows not."""
+        company = ticket.get("company")
+        if "company" not in ticket and record_id is not None:
+            company = self._raw(resource, record_id).get("company")
+        contact_id = self._contact_called(ticket["contactName"], company)
+        if contact_id is not None:
+            return {"contact": {"id": contact_id}}
+        return {} if record_id is None else {"contact": None}
+
+    def _contact_called(self, name: str, company: Mapping[str, Any] | None) -> int | None:
+        where = contacts_called(name, company=company)
+        if where is None:
+            return None
+        try:
+            found = super().find(_CONTACTS, Query(where=where, page_size=2, fields=("id",))).records()
+        except (InvalidQuery, PermissionRefused):
+            # Odd characters, or contacts are closed to these credentials: the name is kept as a text.
+            return None
+        return found[0].get("id") if len(found) == 1 else None
 
     # The way in
 
@@ -173,3 +231,21 @@ def _only_where_it_means_this(where: Expression, table: Table) -> Expression:
                 return In(told_by, listed, is_negated=not where.is_negated)
             return And((where, In(told_by, listed)))
     return where
+
+
+@contextmanager
+def _refusals_in_hub_words(resource: Resource, fields: Mapping[str, Any]) -> Iterator[None]:
+    """A refusal that names the provider's fields names the hub's instead."""
+    try:
+        yield
+    except RequestRefused as refused:
+        if not refused.fields or not resource.has_own_names:
+            raise
+        names = ", ".join(writes.refused_fields(resource.key, fields, refused.fields)) or "the fields"
+        better = RequestRefused(
+            f"ConnectWise does not take this for {resource.key}: look at {names}",
+            provider_message=refused.provider_message,
+            status=refused.status,
+        )
+        better.codes, better.fields = refused.codes, refused.fields
+        raise better from refused

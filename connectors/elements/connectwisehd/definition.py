@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from types import MappingProxyType
 
-from connectors.element import POLLING, WEBHOOK, ConfigField, Element, Resource
+from connectors.element import EVERYTHING, POLLING, WEBHOOK, ConfigField, Element, Resource
 from connectors.elements.connectwisehd.callbacks import CALLBACKS
 from connectors.elements.connectwisehd.client import Client
 from connectors.elements.connectwisehd.tables import TABLES
+from connectors.vendors.connectwise_objects import VENDOR_OBJECTS
 
 _DATES = {
     f"{which}Date{part}": value
@@ -28,10 +29,22 @@ def _resource(name: str) -> Resource:
     return Resource(
         name=name,
         path=_PATHS[name],
+        operations=EVERYTHING,
         fields=table.fields(),
         has_own_names=True,
         child_fields=MappingProxyType(table.child_fields()),
     )
+
+
+_COMMENTS = Resource(
+    name="comments",
+    parent="incidents",
+    path="/service/tickets/{parent}/notes",
+    operations=frozenset({"list", "get", "create", "update"}),
+    created_by=frozenset({"POST", "PUT"}),
+    fields=TABLES["incidents/comments"].fields(),
+    has_own_names=True,
+)
 
 
 ELEMENT = Element(
@@ -84,8 +97,10 @@ ELEMENT = Element(
             "leave it empty where this platform brings its own.",
         ),
     ),
-    resources=tuple(map(_resource, _PATHS)),
+    resources=(*map(_resource, _PATHS), _COMMENTS),
     client=Client,
+    vendor_objects=VENDOR_OBJECTS,
+    reads_vendor_paths=True,
     event_methods=(WEBHOOK, POLLING),
     callbacks=CALLBACKS,
     poller_configuration=MappingProxyType(

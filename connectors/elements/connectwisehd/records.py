@@ -12,7 +12,8 @@ from typing import Any
 
 import orjson
 
-from connectors.elements.connectwisehd.tables import ITEMS, TABLES, Table
+from connectors.elements.connectwisehd.table import ITEMS, Table
+from connectors.elements.connectwisehd.tables import TABLES
 from connectors.errors import InvalidQuery, UnusableAnswer
 
 Record = dict[str, Any]
@@ -21,13 +22,13 @@ Record = dict[str, Any]
 # --- one record -----------------------------------------------------------------------------------------------------
 
 
-def hub_record(resource_name: str, provider_record: Mapping[str, Any]) -> Record:
+def hub_record(resource_key: str, provider_record: Mapping[str, Any]) -> Record:
     """The record as this hub has it, nulls included. No record makes it fail.
 
     Raises KeyError for a resource that this element does not map.
     """
     record: Record = {}
-    for hub_path, read in _READERS[resource_name]:
+    for hub_path, read in _READERS[resource_key]:
         inner = record
         for name in hub_path[:-1]:
             inner = inner.setdefault(name, {})
@@ -109,15 +110,15 @@ _READERS = {name: _readers(table) for name, table in TABLES.items()}
 # --- some fields of it ----------------------------------------------------------------------------------------------
 
 
-def provider_fields(resource_name: str, asked: Sequence[str]) -> list[str]:
+def provider_fields(resource_key: str, asked: Sequence[str]) -> list[str]:
     """The paths that the provider has to give for `fields=asked`, the id first.
 
     Raises InvalidQuery for a name that the resource has not.
     """
-    table = TABLES[resource_name]
+    table = TABLES[resource_key]
     paths = table.paths()
     needed = ["id"]
-    for name in _selected(resource_name, asked):
+    for name in _selected(resource_key, asked):
         if name in table.communications:
             needed += [path for path in (ITEMS, table.communications[name][1]) if path]
         else:
@@ -127,10 +128,10 @@ def provider_fields(resource_name: str, asked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(needed))
 
 
-def cut(resource_name: str, record: Record, asked: Sequence[str]) -> Record:
+def cut(resource_key: str, record: Record, asked: Sequence[str]) -> Record:
     """The hub record with its id and the fields asked for."""
     wanted: Record = {}
-    for name in dict.fromkeys(("id", *_selected(resource_name, asked))):
+    for name in dict.fromkeys(("id", *_selected(resource_key, asked))):
         *outer, last = name.split(".")
         inner, source = wanted, record
         for part in outer:
@@ -139,16 +140,16 @@ def cut(resource_name: str, record: Record, asked: Sequence[str]) -> Record:
     return wanted
 
 
-def _selected(resource_name: str, asked: Sequence[str]) -> Iterator[str]:
+def _selected(resource_key: str, asked: Sequence[str]) -> Iterator[str]:
     """The names as the tables have them: `defaultaddress` is all fields of the address."""
-    table = TABLES[resource_name]
+    table = TABLES[resource_key]
     known = [*table.paths(), *table.communications]
     for name in asked:
         text = name.strip().casefold().replace("/", ".")
         found = [one for one in known if one.casefold() == text or one.casefold().startswith(f"{text}.")]
         if not text or not found:
             raise InvalidQuery(
-                f"fields: {resource_name} have no field {name.strip()[:60]!r}; they have {', '.join(known[:12])} "
+                f"fields: {resource_key} have no field {name.strip()[:60]!r}; they have {', '.join(known[:12])} "
                 "and others"
             )
         yield from found
@@ -157,15 +158,15 @@ def _selected(resource_name: str, asked: Sequence[str]) -> Iterator[str]:
 # --- a page ---------------------------------------------------------------------------------------------------------
 
 
-def hub_page(resource_name: str, body: bytes, *, fields: Sequence[str] = ()) -> bytes:
+def hub_page(resource_key: str, body: bytes, *, fields: Sequence[str] = ()) -> bytes:
     """A complete JSON array of the provider's records as one of hub records, in the same order and number.
 
     Raises UnusableAnswer where a record is nested without end.
     """
 
     def mapped(record: Mapping[str, Any]) -> Record:
-        found = hub_record(resource_name, record)
-        return cut(resource_name, found, fields) if fields else found
+        found = hub_record(resource_key, record)
+        return cut(resource_key, found, fields) if fields else found
 
     try:
         return orjson.dumps([mapped(record) for record in orjson.loads(body)])

@@ -1,70 +1,12 @@
-"""The fields of this hub's records: names as in ConnectWise's former SOAP API, each with where it lies in REST.
-
-Data only. A path leads through references (`company.name`), `a|b` is the first of two that is there.
-"""
+"""The fields of this hub's records: names as in ConnectWise's former SOAP API, each with where it lies in REST."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
-from connectors.element import Field, FieldType
+from connectors.elements.connectwisehd.table import EMAIL, FAX, PHONE, Table, longest, names, same
 
-EMAIL, PHONE, FAX = "Email", "Phone", "Fax"
-ITEMS = "communicationItems"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """The fields of one resource: hub name -> path in the provider's record, by type."""
-
-    texts: Mapping[str, str] = field(default_factory=dict)
-    numbers: Mapping[str, str] = field(default_factory=dict)
-    booleans: Mapping[str, str] = field(default_factory=dict)
-    datetimes: Mapping[str, str] = field(default_factory=dict)
-    """Text on both sides."""
-    milliseconds: Mapping[str, str] = field(default_factory=dict)
-    """Moments that are numbers in the hub, counted from 1970."""
-    communications: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Values of the default communication item of a type, and a path for records that carry no items."""
-    only_where: Mapping[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
-    """Fields that mean this only where another field, by its path, has one of some values."""
-
-    def paths(self) -> dict[str, str]:
-        """Every field that has a path of its own, the id first."""
-        return {**self.numbers, **self.texts, **self.booleans, **self.datetimes, **self.milliseconds}
-
-    def fields(self) -> tuple[Field, ...]:
-        """Every field, the id first. Of alternatives, conditions ask for the first: they have no words for "else"."""
-        types: dict[str, FieldType] = {
-            **dict.fromkeys(self.numbers, "number"),
-            **dict.fromkeys(self.booleans, "boolean"),
-            **dict.fromkeys(self.datetimes, "datetime"),
-            **dict.fromkeys(self.milliseconds, "milliseconds"),
-        }
-        own = [
-            Field(name=name, type=types.get(name, "text"), provider_name=_condition_name(path.partition("|")[0]))
-            for name, path in self.paths().items()
-        ]
-        return (*own, *(Field(name=name) for name in self.communications))
-
-    def child_fields(self) -> dict[str, tuple[str, str]]:
-        return {
-            name: (f'{ITEMS}/communicationType = "{kind}" and {ITEMS}/value {{test}}', ITEMS)
-            for name, (kind, _) in self.communications.items()
-        }
-
-
-def _same(names: str) -> dict[str, str]:
-    return {name: name for name in names.split()}
-
-
-def _condition_name(path: str) -> str:
-    # Both spellings are understood; this one even for records whose model has no such field.
-    return {"_info.lastUpdated": "lastUpdated", "_info.dateEntered": "dateEntered"}.get(path, path)
-
-
-_USER_DEFINED = _same(" ".join(f"userDefinedField{number}" for number in range(1, 11)))
+_USER_DEFINED = " ".join(f"userDefinedField{number}" for number in range(1, 11))
 
 CONTACTS = Table(
     numbers={
@@ -76,11 +18,11 @@ CONTACTS = Table(
         "portalSecurityLevel": "portalSecurityLevel",
     },
     texts={
-        **_same("firstName lastName nickName title school gender"),
+        **same("firstName lastName nickName title school gender"),
         "companyIdentifier": "company.identifier",
         "companyName": "company.name",
         "siteName": "site.name",
-        **_same("addressLine1 addressLine2 city state zip"),
+        **same("addressLine1 addressLine2 city state zip"),
         "country": "country.name",
         "relationship": "relationship.name",
         "department": "department.name",
@@ -88,8 +30,8 @@ CONTACTS = Table(
         "assistantContactName": "assistantContact.name",
         "location": "companyLocation.name",
         "phoneExtension": "defaultPhoneExtension",
-        **_same("presence facebookUrl twitterUrl linkedInUrl"),
-        **_USER_DEFINED,
+        **same("presence facebookUrl twitterUrl linkedInUrl"),
+        **same(_USER_DEFINED),
         "updatedBy": "_info.updatedBy",
     },
     booleans={
@@ -101,8 +43,19 @@ CONTACTS = Table(
         "defaultBilling": "defaultBillingFlag",
         "defaultContact": "defaultFlag",
     },
-    datetimes={**_same("birthDay anniversary"), "lastUpdated": "_info.lastUpdated"},
+    datetimes={**same("birthDay anniversary"), "lastUpdated": "_info.lastUpdated"},
     communications={"email": (EMAIL, ""), "phone": (PHONE, "defaultPhoneNbr"), "fax": (FAX, "")},
+    required=names("firstName"),
+    # The extension is a copy of the default phone item's.
+    read_only=names("id phoneExtension lastUpdated updatedBy"),
+    longest=longest(
+        {
+            12: "zip",
+            30: "firstName lastName nickName",
+            50: f"addressLine1 addressLine2 city state school {_USER_DEFINED}",
+            100: "title",
+        }
+    ),
 )
 
 ORGANIZATIONS = Table(
@@ -114,13 +67,13 @@ ORGANIZATIONS = Table(
         "defaultContactId": "defaultContact.id",
         "parentCompanyId": "parentCompany.id",
         "billToCompanyId": "billToCompany.id",
-        **_same("annualRevenue numberOfEmployees yearEstablished"),
+        **same("annualRevenue numberOfEmployees yearEstablished"),
     },
     texts={
         "companyName": "name",
         "companyIdentifier": "identifier",
         "statusName": "status.name",
-        **_same("phoneNumber faxNumber website"),
+        **same("phoneNumber faxNumber website"),
         "market": "market.name",
         "territory": "territory.name",
         "defaultAddress.siteName": "site.name",
@@ -141,8 +94,8 @@ ORGANIZATIONS = Table(
         "timeZone": "timeZoneSetup.name",
         "taxCode": "taxCode.name",
         "billingTerms": "billingTerms.name",
-        **_same("leadSource taxIdentifier invoiceToEmailAddress deletedBy"),
-        **_USER_DEFINED,
+        **same("leadSource taxIdentifier invoiceToEmailAddress deletedBy"),
+        **same(_USER_DEFINED),
         "enteredBy": "_info.enteredBy",
         "updatedBy": "_info.updatedBy",
     },
@@ -153,10 +106,21 @@ ORGANIZATIONS = Table(
         "unsubscribe": "unsubscribeFlag",
     },
     datetimes={
-        **_same("dateAcquired dateDeleted"),
+        **same("dateAcquired dateDeleted"),
         "dateEntered": "_info.dateEntered",
         "lastUpdated": "_info.lastUpdated",
     },
+    required=names("companyName companyIdentifier"),
+    read_only=names("id dateDeleted deletedBy dateEntered enteredBy lastUpdated updatedBy"),
+    longest=longest(
+        {
+            12: "defaultAddress.zip",
+            30: "companyIdentifier phoneNumber faxNumber",
+            50: "companyName leadSource defaultAddress.addressLine1 defaultAddress.addressLine2 defaultAddress.city "
+            f"defaultAddress.state {_USER_DEFINED}",
+            255: "website",
+        }
+    ),
 )
 
 INCIDENTS = Table(
@@ -171,21 +135,21 @@ INCIDENTS = Table(
         "agreementId": "agreement.id",
         "opportunityId": "opportunity.id",
         "mergedParentTicketId": "mergedParentTicket.id",
-        **_same("parentTicketId budgetHours actualHours duration resolveMinutes respondMinutes resPlanMinutes"),
+        **same("parentTicketId budgetHours actualHours duration resolveMinutes respondMinutes resPlanMinutes"),
     },
     texts={
-        **_same("summary recordType"),
+        **same("summary recordType"),
         "board": "board.name",
         "statusName": "status.name",
         "companyIdentifier": "company.identifier",
         "companyName": "company.name",
         "siteName": "siteName|site.name",
-        **_same("addressLine1 addressLine2 city"),
+        **same("addressLine1 addressLine2 city"),
         "state": "stateIdentifier",
         "zip": "zip",
         "country": "country.name",
         "contactName": "contactName|contact.name",
-        **_same("contactPhoneNumber contactPhoneExtension contactEmailAddress"),
+        **same("contactPhoneNumber contactPhoneExtension contactEmailAddress"),
         "serviceType": "type.name",
         "serviceSubType": "subType.name",
         "serviceItem": "item.name",
@@ -194,14 +158,14 @@ INCIDENTS = Table(
         "ownerName": "owner.name",
         "resources": "resources",
         "priority": "priority.name",
-        **_same("severity impact"),
+        **same("severity impact"),
         "source": "source.name",
         "serviceLocation": "serviceLocation.name",
         "location": "location.name",
         "department": "department.name",
         "agreement": "agreement.name",
         "sla": "sla.name",
-        **_same("slaStatus externalXRef poNumber automaticEmailCc billTime billExpenses billProducts closedBy"),
+        **same("slaStatus externalXRef poNumber automaticEmailCc billTime billExpenses billProducts closedBy"),
         "enteredBy": "_info.enteredBy",
         "updatedBy": "_info.updatedBy",
     },
@@ -213,13 +177,31 @@ INCIDENTS = Table(
         "automaticEmailResource": "automaticEmailResourceFlag",
         "allowAllClientsPortalView": "allowAllClientsPortalView",
         "requestForChange": "requestForChangeFlag",
-        **_same("isInSla hasChildTicket"),
+        **same("isInSla hasChildTicket"),
     },
     datetimes={
-        **_same("requiredDate closedDate dateResolved dateResplan dateResponded estimatedStartDate"),
+        **same("requiredDate closedDate dateResolved dateResplan dateResponded estimatedStartDate"),
         "dateEntered": "_info.dateEntered",
         "lastUpdated": "_info.lastUpdated",
     },
+    required=names("summary companyIdentifier"),
+    read_only=names(
+        "id recordType actualHours closedDate closedBy dateResolved dateResplan dateResponded resolveMinutes "
+        "respondMinutes resPlanMinutes isInSla slaStatus hasChildTicket mergedParentTicketId dateEntered enteredBy "
+        "lastUpdated updatedBy"
+    ),
+    longest=longest(
+        {
+            12: "zip",
+            15: "contactPhoneExtension",
+            20: "contactPhoneNumber",
+            50: "siteName addressLine1 addressLine2 city state poNumber",
+            62: "contactName",
+            100: "summary externalXRef",
+            250: "contactEmailAddress",
+            1000: "automaticEmailCc",
+        }
+    ),
 )
 
 TIME_ENTRIES = Table(
@@ -237,7 +219,7 @@ TIME_ENTRIES = Table(
         "invoiceId": "invoice.id",
         "timeSheetId": "timeSheet.id",
         "hours": "actualHours",
-        **_same("hoursDeduct hoursBilled hourlyRate locationId businessUnitId"),
+        **same("hoursDeduct hoursBilled hourlyRate locationId businessUnitId"),
     },
     texts={
         "chargeToType": "chargeToType",
@@ -248,7 +230,7 @@ TIME_ENTRIES = Table(
         "workType": "workType.name",
         "workRole": "workRole.name",
         "agreement": "agreement.name",
-        **_same("billableOption notes internalNotes status emailCc"),
+        **same("billableOption notes internalNotes status emailCc"),
         "enteredBy": "enteredBy",
         "updatedBy": "_info.updatedBy",
     },
@@ -262,6 +244,27 @@ TIME_ENTRIES = Table(
     datetimes={"dateEntered": "dateEntered", "lastUpdated": "_info.lastUpdated"},
     milliseconds={"dateStart": "timeStart", "dateEnd": "timeEnd"},
     only_where={"ticketId": ("chargeToType", frozenset({"ServiceTicket", "ProjectTicket"}))},
+    written_as={"ticketId": "ServiceTicket"},
+    required=names("dateStart"),
+    read_only=names(
+        "id projectId phaseId invoiceId timeSheetId hoursBilled status dateEntered enteredBy lastUpdated updatedBy"
+    ),
+    longest=longest({1000: "emailCc"}),
+)
+
+COMMENTS = Table(
+    numbers=same("id ticketId"),
+    texts={"noteText": "text", "createdBy": "createdBy", "updatedBy": "_info.updatedBy"},
+    booleans={
+        "isPartOfDetailDescription": "detailDescriptionFlag",
+        "isPartOfInternalAnalysis": "internalAnalysisFlag",
+        "isPartOfResolution": "resolutionFlag",
+        "isExternalNote": "externalFlag",
+    },
+    datetimes={"dateCreated": "dateCreated", "lastUpdated": "_info.lastUpdated"},
+    required=names("noteText"),
+    # Which ticket it is says the path.
+    read_only=names("id ticketId createdBy dateCreated lastUpdated updatedBy"),
 )
 
 TABLES: Mapping[str, Table] = {
@@ -269,4 +272,6 @@ TABLES: Mapping[str, Table] = {
     "organizations": ORGANIZATIONS,
     "incidents": INCIDENTS,
     "time-entries": TIME_ENTRIES,
+    "incidents/comments": COMMENTS,
 }
+"""By the key of the resource."""
