@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from connectors import ceql, dates, hub
+from connectors import dates, hub
 from connectors.element import Element
 from connectors.errors import InvalidQuery
+from connectors.poller_urls import check_url
 from connectors.records import LARGEST_PAGE_SIZE
+from connectors.transformations import Transformation
 
-LONGEST_URL = 4_000
 LONGEST_PAUSE = timedelta(days=366)
 
 _is_name = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}").fullmatch
@@ -77,13 +78,16 @@ class ResourcePoller:
         return self.created.path != self.updated.path
 
 
-def parse(value: object, *, element: Element) -> dict[str, ResourcePoller]:
+def parse(
+    value: object, *, element: Element, transformations: Mapping[str, Transformation] | None = None
+) -> dict[str, ResourcePoller]:
     """The pollers by name, in the order given.
 
     `value` is the mapping, the same as JSON text (line breaks and tabs inside texts are tolerated), names of resources
     that the element polls by default (`["contacts"]` or `contacts|incidents`), or the older `event.poller.urls`: one
     resource a line, `contacts|/hubs/crm/contacts?...|filter|updatedField|format|zone|createdField|format|zone`, where
-    parts may be empty or missing. None or an empty text is the element's default.
+    parts may be empty or missing. None or an empty text is the element's default. What is polled may be one of the
+    `transformations`; its pollers name fields as these do.
 
     Raises InvalidPollerConfiguration: "event.poller.configuration: contacts.idField is missing".
     """
@@ -93,11 +97,11 @@ def parse(value: object, *, element: Element) -> dict[str, ResourcePoller]:
         value = element.poller_configuration
     try:
         if isinstance(value, _LegacyLines):
-            return _pollers(_from_legacy_lines(value.text, element), element)
+            return _pollers(_from_legacy_lines(value.text, element), element, transformations or {})
         if isinstance(value, Sequence):
-            return _pollers(_defaults(value, element), element)
+            return _pollers(_defaults(value, element), element, transformations or {})
         if isinstance(value, Mapping):
-            return _pollers(value, element)
+            return _pollers(value, element, transformations or {})
     except _Problem as problem:
         key = "event.poller.urls" if isinstance(value, _LegacyLines) else "event.poller.configuration"
         raise InvalidPollerConfiguration(f"{key}: {problem}") from problem
@@ -156,7 +160,9 @@ def _from_legacy_lines(text: str, element: Element) -> dict[str, Any]:
     return entries
 
 
-def _pollers(entries: Mapping[Any, Any], element: Element) -> dict[str, ResourcePoller]:
+def _pollers(
+    entries: Mapping[Any, Any], element: Element, transformations: Mapping[str, Transformation]
+) -> dict[str, ResourcePoller]:
     pollers = {}
     for name, entry in entries.items():
         if not isinstance(name, str) or not _is_name(name):
@@ -165,12 +171,34 @@ def _pollers(entries: Mapping[Any, Any], element: Element) -> dict[str, Resource
             raise _Problem(f"{name} is a name of the notification's own; call the poller something else")
         if not isinstance(entry, Mapping):
             raise _Problem(f"{name} must be an object with url, idField and datesConfiguration")
-        pollers[name] = _poller(name, _Settings(name, entry), element)
+        pollers[name] = one = _poller(name, _Settings(name, entry), element, transformations)
+        if (transformation := transformations.get(hub.parse_path(one.url)[0])) is not None:
+            _check_own_fields(one, transformation)
     return pollers
 
 
-def _poller(name: str, settings: _Settings, element: Element) -> ResourcePoller:
-    url = _checked_url(name, settings.text("url"), element)
+def _check_own_fields(poller: ResourcePoller, transformation: Transformation) -> None:
+    """What a transformation leaves out cannot be told by a record of it."""
+    for key, path in (
+        ("idField", poller.id_field),
+        ("datesConfiguration.updatedDateField", poller.updated.path),
+        ("datesConfiguration.createdDateField", poller.created.path),
+    ):
+        if not transformation.knows(path):
+            raise _Problem(
+                f"{poller.resource}.{key}: {transformation.name} is a transformation of this instance and has no field "
+                f"{path[:60]!r}; it has {transformation.known_fields()}"
+            )
+
+
+def _poller(
+    name: str, settings: _Settings, element: Element, transformations: Mapping[str, Transformation]
+) -> ResourcePoller:
+    url = settings.text("url")
+    try:
+        check_url(url, name=f"{name}.url", element=element, transformations=transformations)
+    except InvalidQuery as error:
+        raise _Problem(str(error)) from error
     id_field = settings.field_path("idField")
     dates_of = settings.section("datesConfiguration")
     return ResourcePoller(
@@ -202,36 +230,6 @@ def _date_field(which: str, dates_of: _Settings, settings: _Settings) -> DateFie
         raise _Problem(f"{holder.name}.{zone_key} must be a text")
     holder.check(zone_key, dates.check_zone, zone)
     return DateField(path=path, pattern=pattern, zone=zone)
-
-
-def _checked_url(name: str, url: str, element: Element) -> str:
-    if len(url) > LONGEST_URL:
-        raise _Problem(f"{name}.url is longer than {LONGEST_URL} characters")
-    try:
-        dates.check_macros(url)
-        expanded = dates.expand_macros(url, dates.EPOCH)
-    except InvalidQuery as error:
-        raise _Problem(f"{name}.{error}") from error
-    known = [resource.name for resource in element.resources]
-    path, _, query = expanded.partition("?")
-    try:
-        resource_name = hub.parse_path(path)[0] if path.startswith("/") else ""
-    except InvalidQuery:
-        resource_name = ""
-    if not resource_name:
-        example = f"/hubs/{element.hub}/{known[0] if known else 'contacts'}?where=..."
-        raise _Problem(f"{name}.url must be a path on this API such as {example}, not an absolute URL")
-    if resource_name not in known:
-        raise _Problem(
-            f"{name}.url reads {resource_name[:60]!r}, which {element.key} has not; it has {', '.join(known)}"
-        )
-    try:
-        where = hub.parse_query(query).get("where", "")
-        if where.strip():
-            ceql.parse(where)
-    except InvalidQuery as error:
-        raise _Problem(f"{name}.url: {error}") from error
-    return url
 
 
 @dataclass(frozen=True, slots=True)

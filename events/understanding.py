@@ -18,7 +18,7 @@ from events.callback_changes import unstamped_version
 from events.callback_claims import Claim, Ended
 from events.models import Callback
 from events.verification import Keys, KeyUnavailable, verify
-from instances.configuration import connection_of, pollers_of
+from instances.configuration import connection_with, pollers_of
 from instances.models import Instance
 
 logger = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ class Understanding:
         callbacks = self._instance.element.callbacks
         if callbacks is None:
             raise CannotStandardize(NO_CALLBACKS)
-        connection = self._connection = self._connection or connection_of(self._instance)
+        connection = self._connection = self._connection or _in_its_words(self._instance)
         is_signed = verify(
             claim.inbound,
             callbacks=callbacks,
@@ -194,6 +194,11 @@ class Understanding:
             raise
         self._records[object_type, object_id] = record
         return record
+
+
+def _in_its_words(instance: Instance) -> Connection:
+    """Callbacks speak of the element's resources, also where the instance has something of its own by the same name."""
+    return connection_with(instance.element, instance.configuration_encrypted, filters_nulls=instance.filters_nulls)
 
 
 def fault(claim: Claim) -> NotUnderstood:

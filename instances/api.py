@@ -31,7 +31,7 @@ from instances.serializers import (
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-class _InstanceView(APIView):
+class InstanceFinder(APIView):
     """Finds the instances that the caller may use; everybody else's are not there."""
 
     permission_classes: tuple[type[BasePermission], ...] = (NeedsUserAndOrganization,)
@@ -56,7 +56,7 @@ class _InstanceView(APIView):
         return instance
 
 
-class InstancesView(_InstanceView):
+class InstancesView(InstanceFinder):
     """The collection, whole or under an element. PUT and PATCH on it change the instance of the token."""
 
     def get_permissions(self) -> list[Any]:
@@ -100,7 +100,7 @@ class InstancesView(_InstanceView):
     patch = put
 
 
-class InstanceCountView(_InstanceView):
+class InstanceCountView(InstanceFinder):
     def get(self, request: Request) -> Response:
         counts = self.visible(request).order_by("element_key").values_list("element_key").annotate(Count("pk"))
         shown_counts = [_count(registry.element(key), count) for key, count in counts]
@@ -109,7 +109,7 @@ class InstanceCountView(_InstanceView):
         )
 
 
-class InstanceView(_InstanceView):
+class InstanceView(InstanceFinder):
     def get(self, request: Request, **path: str) -> Response:
         return Response(instance_object(self.found(request, path)))
 
@@ -123,7 +123,7 @@ class InstanceView(_InstanceView):
         return Response()
 
 
-class EnabledView(_InstanceView):
+class EnabledView(InstanceFinder):
     """PUT lets a disabled instance be used again, DELETE disables it. By id."""
 
     def put(self, request: Request, **path: str) -> Response:
@@ -133,7 +133,7 @@ class EnabledView(_InstanceView):
         return Response(instance_object(provisioning.disable(instance_id=self.found(request, path).pk)))
 
 
-class ConfigurationView(_InstanceView):
+class ConfigurationView(InstanceFinder):
     """The configuration as a list of entries. By id."""
 
     def get(self, request: Request, **path: str) -> Response:
@@ -141,7 +141,7 @@ class ConfigurationView(_InstanceView):
         return Response([entry_object(entry, instance) for entry in shown(instance)])
 
 
-class ConfigurationEntryView(_InstanceView):
+class ConfigurationEntryView(InstanceFinder):
     """One entry of the configuration. By id."""
 
     def get(self, request: Request, **path: str) -> Response:

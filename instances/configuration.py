@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from dataclasses import replace as with_changes
 from typing import Any
 
 import orjson
@@ -16,6 +17,8 @@ from connectors import poller
 from connectors.connection import Connection
 from connectors.element import WEBHOOK, Element
 from connectors.poller import ResourcePoller
+from connectors.transformation_requests import StoredTransformations
+from connectors.transformations import Transformation
 from instances.encryption import decrypt_json, encrypt_json
 from instances.errors import InvalidRequest
 from instances.event_settings import MASK, SETTINGS, is_own_events_url, text_of
@@ -43,9 +46,11 @@ class Configuration:
     """The event settings, by column of Instance."""
     entries: Mapping[str, str | None] = field(repr=False)
     """Everything else: the element's own entries and whatever keys clients sent besides."""
+    transformations: Mapping[str, Transformation] = field(default_factory=dict, repr=False)
+    """Not set by keys: what the instance has under names of its own, since pollers may read it."""
 
     def connection(self) -> Connection:
-        return _connection(self.element, self.entries, self.columns["filters_nulls"])
+        return _connection(self.element, self.entries, self.columns["filters_nulls"], self.transformations)
 
     def pollers(self) -> dict[str, ResourcePoller]:
         """What is polled, by name. Raises InvalidRequest.
@@ -58,7 +63,7 @@ class Configuration:
         if not source:
             return {}
         try:
-            pollers = poller.parse(source, element=self.element)
+            pollers = poller.parse(source, element=self.element, transformations=self.transformations)
         except poller.InvalidPollerConfiguration as error:
             raise InvalidRequest(str(error)) from error
         wanted = {name.strip() for name in (self.entries.get(POLLED_OBJECTS) or "").split(",")} - {""}
@@ -97,6 +102,7 @@ def configuration_of(instance: Instance) -> Configuration:
         element=instance.element,
         columns={setting.column: getattr(instance, setting.column) for setting in SETTINGS},
         entries=decrypt_json(instance.configuration_encrypted) or {},
+        transformations=StoredTransformations(instance.transformations),
     )
 
 
@@ -121,7 +127,7 @@ def merged(before: Configuration, sent: Mapping[str, object]) -> Configuration:
             entries[key] = text.strip() if text is not None and not own[key].secret else text
         else:
             entries[key] = text_of(value)
-    return Configuration(element=before.element, columns=columns, entries=entries)
+    return with_changes(before, columns=columns, entries=entries)
 
 
 def _is_the_default_sent_back(before: Configuration, value: object) -> bool:
@@ -207,18 +213,28 @@ def is_secret(element: Element, key: str) -> bool:
 
 
 def connection_of(instance: Instance) -> Connection:
-    """Ready to call. Raises KeyMissing where the keyring has lost the key."""
-    return connection_with(instance.element, instance.configuration_encrypted, filters_nulls=instance.filters_nulls)
+    """Ready to call, in the instance's own words. Raises KeyMissing where the keyring has lost the key."""
+    entries = decrypt_json(instance.configuration_encrypted) or {}
+    transformations = StoredTransformations(instance.transformations)
+    return _connection(instance.element, entries, instance.filters_nulls, transformations)
 
 
 def connection_with(element: Element, configuration_encrypted: str, *, filters_nulls: bool = True) -> Connection:
-    """The same from what a row kept of an instance that is gone, or elsewhere by now. Raises KeyMissing."""
-    return _connection(element, decrypt_json(configuration_encrypted) or {}, filters_nulls)
+    """The same in the element's words, also from what a row kept of an instance that is gone, or elsewhere by now.
+
+    Raises KeyMissing.
+    """
+    return _connection(element, decrypt_json(configuration_encrypted) or {}, filters_nulls, {})
 
 
-def _connection(element: Element, entries: Mapping[str, str | None], filters_nulls: bool) -> Connection:
+def _connection(
+    element: Element,
+    entries: Mapping[str, str | None],
+    filters_nulls: bool,
+    transformations: Mapping[str, Transformation],
+) -> Connection:
     own = {field.key: entries.get(field.key) or field.default for field in element.fields}
-    return Connection(element=element, configuration=own, filters_nulls=filters_nulls)
+    return Connection(element=element, configuration=own, filters_nulls=filters_nulls, transformations=transformations)
 
 
 def pollers_of(instance: Instance) -> dict[str, ResourcePoller]:

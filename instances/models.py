@@ -107,6 +107,10 @@ class Instance(models.Model):
     """The provider's ids of our registrations, comma-separated."""
     registration_problem = models.TextField(blank=True, editable=False)
     """Why not all callbacks are registered that should be; empty when they are."""
+    object_definitions = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
+    """Fields of its own objects by the object's name, as `connectors.transformation_requests` makes them."""
+    transformations = models.JSONField(default=dict, db_default={}, blank=True, editable=False)
+    """Likewise, which resource's fields they are."""
 
     is_disabled = models.BooleanField(default=False)
     is_valid = models.BooleanField(default=True)
@@ -138,3 +142,35 @@ class Instance(models.Model):
     def topic(self) -> str:
         """What its events are published under."""
         return f"instance-{self.pk}-{self.element_key}-events"
+
+
+class ApiCall(models.Model):
+    """One call of the API by somebody we know. Written in batches by `usage`, and forgotten after a while.
+
+    Nothing refers to what it names: users and instances may be gone before it.
+    """
+
+    request_id = models.CharField(max_length=24)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    user_id = models.BigIntegerField()
+    instance_id = models.BigIntegerField(null=True)
+    """Of the token that came with the call."""
+    element_key = models.CharField(max_length=64, blank=True)
+    method = models.CharField(max_length=16)
+    path = models.CharField(max_length=500)
+    """Without its query string."""
+    status = models.PositiveSmallIntegerField()
+    duration_ms = models.PositiveIntegerField()
+    called_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organization", "id"], name="calls_of_organization"),
+            models.Index(fields=["request_id"], name="calls_by_request"),
+            models.Index(fields=["called_at"], name="calls_by_moment"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} ({self.request_id})"

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -143,6 +143,21 @@ def enable(*, instance_id: int) -> Instance:
 def disable(*, instance_id: int) -> Instance:
     """Refuse calls through the instance and stop its events, keeping it."""
     return _change(instance_id, _Request(is_disabled=True))
+
+
+def change_objects(*, instance_id: int, decide: Callable[[Instance], Mapping[str, Any]]) -> Instance:
+    """Change what the instance has under names of its own: `decide` says which columns become what on this very row.
+
+    Raises NotFound, and what `decide` raises.
+    """
+    with transaction.atomic():
+        instance = _locked(instance_id)
+        columns = decide(instance)
+        for column, value in columns.items():
+            setattr(instance, column, value)
+        instance.save(update_fields=[*columns, "updated_at"])
+    logger.info("instance changed", extra={"instance": instance.pk, "columns": sorted(columns)})
+    return instance
 
 
 def delete(*, instance_id: int) -> None:
@@ -332,7 +347,7 @@ def _ask(question: _Question) -> Baseline:
     highest_ids: dict[str, int | None] = {}
     for name, resource in question.begins.items():
         try:
-            highest_ids[name] = client.highest_id(connection.element.resource(resource))
+            highest_ids[name] = client.highest_id(hub.resource_of(connection, resource))
         except ConnectorError as error:
             # Polling tells what is wrong with the resource; without an id, dates alone say what is new.
             logger.info(
