@@ -46,8 +46,31 @@ COUNTRIES: Mapping[int, Record] = {
 }
 LOCATIONS: Mapping[int, Record] = {2: {"id": 2, "name": "Tampa"}, 3: {"id": 3, "name": "Berlin"}}
 WORK_TYPES: Mapping[int, Record] = {
-    number: {"id": number, "name": name} for number, name in enumerate(("Remote", "On-site", "Travel"), start=1)
+    number: {"id": number, "name": name}
+    for number, name in enumerate(("Remote", "On-site", "Travel", "Regular"), start=1)
 }
+
+
+def _named(*names: str) -> Mapping[int, Record]:
+    return {number: {"id": number, "name": name} for number, name in enumerate(names, start=1)}
+
+
+MARKETS = _named("Healthcare", "Legal", "Manufacturing", "Non-Profit", "Retail & Hospitality")
+COMPANY_TYPES = _named("Customer", "Prospect", "Vendor")
+CONFIGURATION_TYPES = _named("Workstation", "Server", "Printer", "Network Device", "Managed Server")
+CONFIGURATION_STATUSES = _named("Active", "Inactive", "In Repair")
+MANUFACTURERS = _named("Dell", "HP", "Lenovo", "Cisco")
+OPPORTUNITY_TYPES = _named("New Business", "Renewal", "Upgrade")
+OPPORTUNITY_STATUSES = _named("Open", "Won", "Lost", "No Decision")
+OPPORTUNITY_STAGES = _named("1. Prospect", "2. Qualification", "3. Quote", "4. Negotiation", "5. Close")
+OPPORTUNITY_PRIORITIES = _named("Hot", "Warm", "Cold")
+PROBABILITIES = _named("10%", "25%", "50%", "75%", "90%")
+RATINGS = _named("A", "B", "C")
+SCHEDULE_TYPES: Mapping[int, Record] = {
+    number: {"id": number, "identifier": identifier, "name": name}
+    for number, identifier, name in ((1, "C", "Sales Activity"), (4, "S", "Service"), (8, "O", "Company"))
+}
+SCHEDULE_STATUSES = _named("Firm", "Tentative")
 CHARGE_TO_TYPES = ("ServiceTicket", "ProjectTicket", "ChargeCode", "Activity")
 BILLABLE_OPTIONS = ("Billable", "DoNotBill", "NoCharge", "NoDefault")
 TIME_STATUSES = (
@@ -70,13 +93,14 @@ COMMUNICATION_TYPES: Mapping[int, tuple[str, str]] = {
     3: ("Fax", "Fax"),
     4: ("Cell", "Phone"),
 }
-"""By id: the name, and the `communicationType` it belongs to."""
+"""By id: the name, and the `communicationType` it belongs to. The first of each is the default."""
 
 TABLES: Mapping[tuple[str, str], tuple[str, Mapping[int, Record]]] = {
     ("Contact", "country"): ("Country", COUNTRIES),
     ("Contact", "companyLocation"): ("Location", LOCATIONS),
     ("Company", "status"): ("Company Status", COMPANY_STATUSES),
     ("Company", "country"): ("Country", COUNTRIES),
+    ("Company", "market"): ("Market", MARKETS),
     ("Company", "territoryManager"): ("Member", MEMBERS),
     ("Ticket", "board"): ("Service Board", BOARDS),
     ("Ticket", "status"): ("Service Status", STATUSES),
@@ -86,10 +110,26 @@ TABLES: Mapping[tuple[str, str], tuple[str, Mapping[int, Record]]] = {
     ("Ticket", "location"): ("Location", LOCATIONS),
     ("TimeEntry", "member"): ("Member", MEMBERS),
     ("TimeEntry", "workType"): ("Work Type", WORK_TYPES),
+    ("ServiceNote", "member"): ("Member", MEMBERS),
+    ("Configuration", "type"): ("Configuration Type", CONFIGURATION_TYPES),
+    ("Configuration", "status"): ("Configuration Status", CONFIGURATION_STATUSES),
+    ("Configuration", "manufacturer"): ("Manufacturer", MANUFACTURERS),
+    ("Configuration", "installedBy"): ("Member", MEMBERS),
+    ("Opportunity", "type"): ("Opportunity Type", OPPORTUNITY_TYPES),
+    ("Opportunity", "stage"): ("Opportunity Stage", OPPORTUNITY_STAGES),
+    ("Opportunity", "status"): ("Opportunity Status", OPPORTUNITY_STATUSES),
+    ("Opportunity", "priority"): ("Opportunity Priority", OPPORTUNITY_PRIORITIES),
+    ("Opportunity", "probability"): ("Probability", PROBABILITIES),
+    ("Opportunity", "rating"): ("Rating", RATINGS),
+    ("Opportunity", "primarySalesRep"): ("Member", MEMBERS),
+    ("Opportunity", "secondarySalesRep"): ("Member", MEMBERS),
+    ("ScheduleEntry", "member"): ("Member", MEMBERS),
+    ("ScheduleEntry", "type"): ("Schedule Type", SCHEDULE_TYPES),
+    ("ScheduleEntry", "status"): ("Schedule Status", SCHEDULE_STATUSES),
 }
 """By kind and field: what messages call an entry, and the entries."""
 
-_CUSTOM: Mapping[str, Sequence[tuple[int, str, str, str]]] = {
+CUSTOM_FIELDS: Mapping[str, Sequence[tuple[int, str, str, str]]] = {
     "Contact": [
         (15, "Region", "Text", "EntryField"),
         (16, "Newsletter", "Checkbox", "EntryField"),
@@ -100,7 +140,10 @@ _CUSTOM: Mapping[str, Sequence[tuple[int, str, str, str]]] = {
     "Company": [(31, "Contract number", "Text", "EntryField"), (32, "Renewal", "Date", "Date")],
     "Ticket": [(41, "Root cause", "Text", "List"), (42, "Asset tag", "Text", "EntryField")],
     "TimeEntry": [(51, "Travel", "Checkbox", "EntryField")],
+    "Configuration": [(61, "Rack", "Text", "EntryField")],
+    "Opportunity": [(71, "Competitor", "Text", "List")],
 }
+"""By kind: id, caption, type and the way it is entered."""
 
 
 def custom_fields(kind: str, values: Mapping[str, Any]) -> list[Record]:
@@ -118,7 +161,7 @@ def custom_fields(kind: str, values: Mapping[str, Any]) -> list[Record]:
             "userDefinedFieldRecId": number,
             "podId": f"{kind.lower()}s_{kind.lower()}_overview",
         }
-        for place, (number, caption, type_, method) in enumerate(_CUSTOM[kind], start=1)
+        for place, (number, caption, type_, method) in enumerate(CUSTOM_FIELDS[kind], start=1)
     ]
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from connectors.sandbox import catalogue
 from connectors.sandbox.clock import parse_stamp
 from connectors.sandbox.collection import Collection
+from connectors.sandbox.references import ticket_reference
 from connectors.sandbox.refusals import Problem, invalid_object
 from connectors.sandbox.schema import Record
-from connectors.sandbox.seeding import ticket_reference
 
 RESOURCE = "timeEntry"
 _CHOICES: Mapping[str, Sequence[str]] = {

@@ -159,8 +159,9 @@ class Collection:
             if completes_info:
                 record["_info"] = self._info(record, shown=shown, moment=moment, by=by)
             if self.schema.entry_stamp == "record":
-                record.setdefault("enteredBy", by)
-                record.setdefault("dateEntered", clocks.stamp(moment))
+                entered_at, entered_by = self.schema.entry_names
+                record.setdefault(entered_by, by)
+                record.setdefault(entered_at, clocks.stamp(moment))
             row = Row(record, moment)
             self._highest_id = max(self._highest_id, record_id)
             if is_hidden:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from connectors.sandbox import catalogue
-from connectors.sandbox.refusals import Problem, invalid_object
+from connectors.sandbox.collection import HREF_BASE
+from connectors.sandbox.refusals import Problem, Refusal, invalid_object
 from connectors.sandbox.schema import Record
-from connectors.sandbox.seeding import communication_item
 
 
 def finish_contact(record: Record, before: Record) -> None:
@@ -31,17 +31,40 @@ def finish_contact(record: Record, before: Record) -> None:
             record["defaultPhoneType"], record["defaultPhoneNbr"] = item["type"]["name"], item["value"]
 
 
+def communication_item(item_id: int, type_id: int, value: str, *, is_default: bool) -> Record:
+    """An email address or a number as contacts carry it."""
+    name, communication_type = catalogue.COMMUNICATION_TYPES[type_id]
+    item: Record = {
+        "id": item_id,
+        "type": {
+            "id": type_id,
+            "name": name,
+            "_info": {"type_href": f"{HREF_BASE}/company/communicationTypes/{type_id}"},
+        },
+        "value": value,
+        "defaultFlag": is_default,
+    }
+    if communication_type == "Email" and "@" in value:
+        item["domain"] = value[value.index("@") :]
+    item["communicationType"] = communication_type
+    return item
+
+
 def _communication_type(item: Record) -> int:
-    """By `type/id`, else the first of its `communicationType`; Email when the item says nothing."""
-    type_ = item.get("type")
-    given = type_.get("id") if isinstance(type_, dict) else None
-    if given is None:
-        wanted = str(item.get("communicationType", "Email")).lower()
-        found = [number for number, (_, kind) in catalogue.COMMUNICATION_TYPES.items() if kind.lower() == wanted]
-    else:
-        found = [number for number in catalogue.COMMUNICATION_TYPES if str(number) == str(given)]
-    if not found:
-        message = f"Communication Type {given} not found"
-        field = "communicationItems/type/id"
-        raise invalid_object("contact", [Problem(code="NotFound", message=message, resource="contact", field=field)])
-    return found[0]
+    """By `type/id` or `type/name`. What the item itself says of its kind must agree."""
+    given = item.get("type") or {}
+    by = next((key for key in ("id", "name") if isinstance(given, dict) and key in given), None)
+    if by is None:
+        raise _refused("MissingRequiredField", "The type field is required.", "communicationItems/type")
+    wanted = str(given[by]).lower()
+    for number, (name, kind) in catalogue.COMMUNICATION_TYPES.items():
+        if wanted == (str(number) if by == "id" else name.lower()):
+            if str(item.get("communicationType") or kind).lower() != kind.lower():
+                message = f"Communication Type {given[by]} is not of the kind {item['communicationType']}"
+                raise _refused("InvalidField", message, "communicationItems/communicationType")
+            return number
+    raise _refused("NotFound", f"Communication Type {given[by]} not found", f"communicationItems/type/{by}")
+
+
+def _refused(code: str, message: str, field: str) -> Refusal:
+    return invalid_object("contact", [Problem(code=code, message=message, resource="contact", field=field)])

@@ -39,25 +39,37 @@ class Listing:
     """The Link header; None where there is none. On the last forward-only page it is there, and empty."""
 
 
-def count(collection: Collection, parameters: Parameters) -> int:
-    return len(_matching(collection, parameters))
+def count(collection: Collection, parameters: Parameters, *, parent: int | None = None) -> int:
+    return len(_matching(collection, parameters, parent=parent))
 
 
-def listing(collection: Collection, parameters: Parameters, *, is_forward_only: bool, url: str, query: str) -> Listing:
-    """One page. `url` and `query` are what was called: links repeat it. Raises Refusal (400)."""
+def listing(
+    collection: Collection,
+    parameters: Parameters,
+    *,
+    is_forward_only: bool,
+    url: str,
+    query: str,
+    parent: int | None = None,
+) -> Listing:
+    """One page. `url` and `query` are what was called: links repeat it. Raises Refusal (400).
+
+    `parent`: only what belongs to the record of that id.
+    """
     size = _number(parameters, "pagesize", default=DEFAULT_PAGE_SIZE, least=1, greatest=LARGEST_PAGE_SIZE)
     tree = fields_tree(collection.schema, parameters)
     if is_forward_only:
         if parameters.get("orderby"):
             raise bad_request("orderBy cannot be used with forward-only pagination.")
-        rows = _matching(collection, parameters, after_id=_number(parameters, "pageid", default=0, least=0))
+        after_id = _number(parameters, "pageid", default=0, least=0)
+        rows = _matching(collection, parameters, after_id=after_id, parent=parent)
         link = ""
         if len(rows) > size:
             link = _link(url, query, {"pageSize": size, "pageId": rows[size - 1].record["id"]}, "next")
         return Listing(body=_body(rows[:size], tree), link=link)
     page = _number(parameters, "page", default=1, least=1)
     order = _order(collection.schema, parameters.get("orderby", ""))
-    rows = order(_matching(collection, parameters))
+    rows = order(_matching(collection, parameters, parent=parent))
     pages = _neighbours(page, last=-(-len(rows) // size))
     links = [_link(url, query, {"pageSize": size, "page": number}, name) for name, number in pages.items()]
     return Listing(body=_body(rows[(page - 1) * size : page * size], tree), link=", ".join(links) or None)
@@ -106,10 +118,14 @@ def _body(rows: Iterable[Row], tree: Tree | None) -> bytes:
     return encode([partial(row.record, tree) for row in rows])
 
 
-def _matching(collection: Collection, parameters: Parameters, *, after_id: int = 0) -> list[Row]:
+def _matching(
+    collection: Collection, parameters: Parameters, *, after_id: int = 0, parent: int | None = None
+) -> list[Row]:
     """What `conditions`, `childConditions` and `customFieldConditions` ask for together, by ascending ids."""
     schema = collection.schema
     tests: list[Predicate] = []
+    if parent is not None:
+        tests.append(lambda row: row.record.get(schema.parent_field) == parent)
     since = None
     if text := parameters.get("conditions", "").strip():
         expression = conditions.parse(text)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-from connectors.sandbox import registering
 from connectors.sandbox.api import Account, ConnectWise, endpoint_of
 from connectors.sandbox.behaviours import Behaviour, Behaviours
 from connectors.sandbox.callbacks import Callbacks
 from connectors.sandbox.clock import SandboxClock
-from connectors.sandbox.collection import Collection
+from connectors.sandbox.consequences import Consequences
 from connectors.sandbox.control import Control
+from connectors.sandbox.endpoints import Endpoints
 from connectors.sandbox.listing import parameters_of
-from connectors.sandbox.schema import CALLBACK, COMPANY, CONTACT, TICKET, TIME_ENTRY
-from connectors.sandbox.seeding import Inventor
 from connectors.sandbox.server import Answer, LocalServer, Request
+from connectors.sandbox.stock import Stock
 
 LONGEST_LOG = 20_000
 
@@ -60,6 +58,10 @@ class Sandbox:
         companies: int = 300,
         tickets: int = 2_000,
         time_entries: int = 200,
+        notes: int = 100,
+        configurations: int = 30,
+        opportunities: int = 20,
+        schedule_entries: int = 10,
         company: str = "acme",
         public_key: str = "sandboxPublic",
         private_key: str = "sandboxPrivate",
@@ -79,29 +81,34 @@ class Sandbox:
         self.integrator_username, self.integrator_password = integrator_username, integrator_password
         self.clock = SandboxClock()
         lock = threading.RLock()
-        inventor = Inventor(seed)
-        self.companies, self.contacts, self.tickets, self.time_entries = (
-            Collection(
-                schema, clock=self.clock, lock=lock, invent=inventor.inventing(schema), keeps_fractions=hidden_fractions
-            )
-            for schema in (COMPANY, CONTACT, TICKET, TIME_ENTRY)
-        )
-        for collection, count in (
-            (self.companies, companies),
-            (self.contacts, contacts),
-            (self.tickets, tickets),
-            (self.time_entries, time_entries),
-        ):
-            collection.load(inventor.seeded(collection.schema, count))
-        self.registrations = Collection(CALLBACK, clock=self.clock, lock=lock, invent=registering.invented)
-        """What is registered for callbacks, at `/system/callbacks`."""
-        self.collections = {
-            "contacts": self.contacts,
-            "companies": self.companies,
-            "tickets": self.tickets,
-            "time_entries": self.time_entries,
-            "registrations": self.registrations,
+        counts = {
+            "contacts": contacts,
+            "companies": companies,
+            "tickets": tickets,
+            "time_entries": time_entries,
+            "notes": notes,
+            "configurations": configurations,
+            "opportunities": opportunities,
+            "schedule_entries": schedule_entries,
         }
+        stock = Stock(counts, clock=self.clock, lock=lock, seed=seed, keeps_fractions=hidden_fractions)
+        self.collections = stock.collections
+        self.companies, self.contacts = stock.collections["companies"], stock.collections["contacts"]
+        self.tickets, self.time_entries = stock.collections["tickets"], stock.collections["time_entries"]
+        self.notes = stock.collections["notes"]
+        """Of all tickets: `ticketId` says of which. Every change of one saves its ticket again."""
+        self.configurations, self.opportunities = (
+            stock.collections["configurations"],
+            stock.collections["opportunities"],
+        )
+        self.user_defined_fields = stock.collections["user_defined_fields"]
+        self.schedule_entries = stock.collections["schedule_entries"]
+        self.registrations = stock.collections["registrations"]
+        """What is registered for callbacks, at `/system/callbacks`."""
+        self.attachments = stock.attachments
+        """Which configurations a ticket is about."""
+        self.tables = stock.tables
+        """The set-up tables, by path: what the API shows of them can be changed, what references may name cannot."""
         self.behaviours = Behaviours()
         self.requests: list[LoggedRequest] = []
         """Everything asked of the API, oldest first; `clear()` it at will."""
@@ -113,13 +120,7 @@ class Sandbox:
             url=self.url, company=company, seed=seed, clock=self.clock, registrations=self.registrations
         )
         """What is sent to those who registered, and how it goes wrong."""
-        for type_, collection in (
-            ("company", self.companies),
-            ("contact", self.contacts),
-            ("ticket", self.tickets),
-            ("time", self.time_entries),
-        ):
-            collection.on_change = partial(self.callbacks.announce, type_)
+        Consequences(self.collections, attachments=stock.attachments, announce=self.callbacks.announce)
         account = Account(
             company=company,
             public_key=public_key,
@@ -129,9 +130,8 @@ class Sandbox:
             if integrator_username is not None and integrator_password is not None
             else None,
         )
-        self._api = ConnectWise(
-            account, clock=self.clock, lock=lock, collections=self.collections, keys=self.callbacks.keys
-        )
+        endpoints = Endpoints(stock, lock=lock)
+        self._api = ConnectWise(account, clock=self.clock, endpoints=endpoints, keys=self.callbacks.keys)
         self._control = Control(self)
         self.base_url = f"{self.url}/v4_6_release/apis/3.0"
 

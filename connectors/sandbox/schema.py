@@ -44,8 +44,16 @@ class Schema:
     """Links in `_info`: name and path behind `apis/3.0`, with `{id}`."""
     entry_stamp: Literal["none", "info", "record"]
     """Where `dateEntered` and `enteredBy` are: contacts have none, time entries have them outside of `_info`."""
+    entry_names: tuple[str, str] = ("dateEntered", "enteredBy")
+    """What the entry's moment and its author are called."""
     read_only: tuple[str, ...] = ()
     """Beside `id` and `_info`."""
+    required_on_update: tuple[str, ...] = ()
+    """Beside `required`."""
+    parent_field: str = ""
+    """Holds the id that stands for `{parent}` in the path."""
+    is_table: bool = False
+    """Of the set-up: it is read through the API, and written elsewhere."""
 
     def resolve(self, name: str) -> tuple[tuple[str, ...], Field]:
         """A name as queries write it, `company/identifier` in any case, as its path and its field.
@@ -92,25 +100,25 @@ def fields_of(
     found += [Field(name, "number") for name in numbers.split()]
     found += [Field(name, "boolean") for name in booleans.split()]
     found += [Field(name, "datetime") for name in datetimes.split()]
-    found += [Field(name, "reference", parts=_REFERENCE) for name in references.split()]
+    found += [Field(name, "reference", parts=REFERENCE) for name in references.split()]
     found += others
     return MappingProxyType({one.name.lower(): one for one in found})
 
 
-_REFERENCE = fields_of(texts="name", numbers="id")
-_NAMED_REFERENCE = fields_of(texts="identifier name", numbers="id")
-_SAVED = fields_of(texts="updatedBy", datetimes="lastUpdated")
-_ENTERED = fields_of(texts="updatedBy enteredBy", datetimes="lastUpdated dateEntered")
+REFERENCE = fields_of(texts="name", numbers="id")
+NAMED_REFERENCE = fields_of(texts="identifier name", numbers="id")
+SAVED = fields_of(texts="updatedBy", datetimes="lastUpdated")
+ENTERED = fields_of(texts="updatedBy enteredBy", datetimes="lastUpdated dateEntered")
 _USER_DEFINED = " ".join(f"userDefinedField{number}:50" for number in range(1, 11))
-_CUSTOM_FIELDS = Field(
+CUSTOM_FIELDS = Field(
     "customFields", "array", parts=fields_of(texts="caption value type entryMethod podId", numbers="id rowNum")
 )
-_TYPES = Field("types", "array", parts=_REFERENCE)
+_TYPES = Field("types", "array", parts=REFERENCE)
 
 
-def _named(*names: str) -> tuple[Field, ...]:
+def named(*names: str) -> tuple[Field, ...]:
     """References that have an identifier: companies and members."""
-    return tuple(Field(name, "reference", parts=_NAMED_REFERENCE) for name in names)
+    return tuple(Field(name, "reference", parts=NAMED_REFERENCE) for name in names)
 
 
 CONTACT = Schema(
@@ -134,8 +142,8 @@ CONTACT = Schema(
         datetimes="birthDay anniversary",
         references="site country relationship department managerContact assistantContact companyLocation photo",
         others=(
-            *_named("company"),
-            Field("_info", "reference", parts=_SAVED),
+            *named("company"),
+            Field("_info", "reference", parts=SAVED),
             Field(
                 "communicationItems",
                 "array",
@@ -147,7 +155,7 @@ CONTACT = Schema(
                 ),
             ),
             _TYPES,
-            _CUSTOM_FIELDS,
+            CUSTOM_FIELDS,
         ),
     ),
 )
@@ -174,10 +182,10 @@ COMPANY = Schema(
         references="status country territory market defaultContact ownershipType timeZoneSetup taxCode billingTerms "
         "billingSite billingContact invoiceDeliveryMethod site",
         others=(
-            *_named("billToCompany", "parentCompany", "territoryManager"),
-            Field("_info", "reference", parts=_ENTERED),
+            *named("billToCompany", "parentCompany", "territoryManager"),
+            Field("_info", "reference", parts=ENTERED),
             _TYPES,
-            _CUSTOM_FIELDS,
+            CUSTOM_FIELDS,
         ),
     ),
 )
@@ -206,10 +214,10 @@ TICKET = Schema(
         references="board status site country contact type subType item team serviceLocation source opportunity "
         "agreement mergedParentTicket location department sla",
         others=(
-            *_named("company", "owner"),
+            *named("company", "owner"),
             Field("priority", "reference", parts=fields_of(texts="name level", numbers="id sort")),
-            Field("_info", "reference", parts=_ENTERED),
-            _CUSTOM_FIELDS,
+            Field("_info", "reference", parts=ENTERED),
+            CUSTOM_FIELDS,
         ),
     ),
 )
@@ -229,10 +237,10 @@ TIME_ENTRY = Schema(
         datetimes="timeStart timeEnd dateEntered",
         references="workType workRole agreement invoice timeSheet project phase",
         others=(
-            *_named("company", "member"),
+            *named("company", "member"),
             Field("ticket", "reference", parts=fields_of(texts="summary", numbers="id")),
-            Field("_info", "reference", parts=_SAVED),
-            _CUSTOM_FIELDS,
+            Field("_info", "reference", parts=SAVED),
+            CUSTOM_FIELDS,
         ),
     ),
 )
@@ -248,6 +256,6 @@ CALLBACK = Schema(
         texts="description:100 url type level payloadVersion connectWiseID",
         numbers="id objectId memberId",
         booleans="inactiveFlag isSoapCallbackFlag isSelfSuppressedFlag",
-        others=(Field("_info", "reference", parts=_SAVED),),
+        others=(Field("_info", "reference", parts=SAVED),),
     ),
 )

@@ -13,6 +13,8 @@ from unicodedata import combining, normalize
 from connectors.sandbox import catalogue
 from connectors.sandbox.clock import stamp
 from connectors.sandbox.collection import HREF_BASE, hrefs
+from connectors.sandbox.communications import communication_item
+from connectors.sandbox.references import company_reference, ticket_reference
 from connectors.sandbox.schema import COMPANY, CONTACT, TICKET, TIME_ENTRY, Record, Schema
 
 T = TypeVar("T")
@@ -220,7 +222,7 @@ class Inventor:
             "member": _reference(self._pick(list(catalogue.MEMBERS.values())), "members"),
             "locationId": 2,
             "businessUnitId": 10,
-            "workType": _reference(self._pick(list(catalogue.WORK_TYPES.values())), "workTypes"),
+            "workType": _reference(self._pick(list(catalogue.WORK_TYPES.values())[:3]), "workTypes"),
             "timeStart": stamp(begun),
             "timeEnd": stamp(begun + timedelta(hours=hours)),
             "hoursDeduct": 0.0,
@@ -255,42 +257,6 @@ class Inventor:
 
 
 _MEMBERS = tuple(member["identifier"] for member in catalogue.MEMBERS.values())
-
-
-def communication_item(item_id: int, type_id: int, value: str, *, is_default: bool) -> Record:
-    """An email address or a number as contacts carry it."""
-    name, communication_type = catalogue.COMMUNICATION_TYPES[type_id]
-    item: Record = {
-        "id": item_id,
-        "type": {
-            "id": type_id,
-            "name": name,
-            "_info": {"type_href": f"{HREF_BASE}/company/communicationTypes/{type_id}"},
-        },
-        "value": value,
-        "defaultFlag": is_default,
-    }
-    if communication_type == "Email" and "@" in value:
-        item["domain"] = value[value.index("@") :]
-    item["communicationType"] = communication_type
-    return item
-
-
-def company_reference(company: Record) -> Record:
-    return {
-        "id": company["id"],
-        "identifier": company["identifier"],
-        "name": company["name"],
-        "_info": {"company_href": f"{HREF_BASE}/company/companies/{company['id']}"},
-    }
-
-
-def ticket_reference(ticket: Record) -> Record:
-    return {
-        "id": ticket["id"],
-        "summary": ticket.get("summary", ""),
-        "_info": {"ticket_href": f"{HREF_BASE}/service/tickets/{ticket['id']}"},
-    }
 
 
 def _reference(entry: Record, table: str) -> Record:

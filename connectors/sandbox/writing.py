@@ -6,7 +6,7 @@ import copy
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from connectors.sandbox import catalogue, registering
@@ -14,87 +14,64 @@ from connectors.sandbox.charging import finish_time_entry
 from connectors.sandbox.clock import parse_stamp, stamp
 from connectors.sandbox.collection import Collection
 from connectors.sandbox.communications import finish_contact
+from connectors.sandbox.defaults import DEFAULTS
+from connectors.sandbox.references import company_reference, contact_reference
 from connectors.sandbox.refusals import Problem, bad_request, encode, invalid_object
 from connectors.sandbox.schema import Field, Record, Schema
-from connectors.sandbox.seeding import company_reference
+from connectors.sandbox.subject import Subject, Surroundings, resource_of
 
-_DEFAULTS: Mapping[str, Record] = {
-    "Contact": {
-        "inactiveFlag": False,
-        "marriedFlag": False,
-        "childrenFlag": False,
-        "portalSecurityLevel": 1,
-        "disablePortalLoginFlag": True,
-        "unsubscribeFlag": False,
-        "defaultBillingFlag": False,
-        "defaultFlag": False,
-        "communicationItems": [],
-        "types": [],
-        "ignoreDuplicates": False,
-    },
-    "Company": {
-        "status": catalogue.COMPANY_STATUSES[1],
-        "leadFlag": False,
-        "unsubscribeFlag": False,
-        "deletedFlag": False,
-        "isVendorFlag": False,
-        "types": [],
-    },
-    "Ticket": {
-        "recordType": "ServiceTicket",
-        "board": catalogue.BOARDS[1],
-        "priority": catalogue.PRIORITIES[3],
-        "severity": "Medium",
-        "impact": "Medium",
-        "actualHours": 0.0,
-        "approved": True,
-        "isInSla": False,
-        "hasChildTicket": False,
-        "requestForChangeFlag": False,
-    },
-    "TimeEntry": {
-        "member": catalogue.MEMBERS[104],
-        "locationId": 2,
-        "businessUnitId": 10,
-        "workType": catalogue.WORK_TYPES[1],
-        "hoursDeduct": 0.0,
-        "billableOption": "Billable",
-        "addToDetailDescriptionFlag": False,
-        "addToInternalAnalysisFlag": False,
-        "addToResolutionFlag": False,
-        "emailResourceFlag": False,
-        "emailContactFlag": False,
-        "emailCcFlag": False,
-        "status": "Open",
-    },
-}
+_COMPANY_FIELDS = frozenset({"company", "parentCompany", "billToCompany", "shipToCompany"})
+_CONTACT_FIELDS = frozenset(
+    [
+        "contact",
+        "defaultContact",
+        "managerContact",
+        "assistantContact",
+        "billingContact",
+        "shipToContact",
+        "billToContact",
+    ]
+)
 _TYPE_NAMES = {"text": "String", "number": "Number", "boolean": "Boolean", "datetime": "DateTime"}
 
 
 class Writer:
     """Turns bodies into whole records of one collection. Every refusal is a 400 with its problems."""
 
-    def __init__(self, collection: Collection, *, others: Mapping[str, Collection]) -> None:
-        """`others`: the collections by the names that the sandbox's controls have for them."""
+    def __init__(self, collection: Collection, *, surroundings: Surroundings, subject: Subject | None = None) -> None:
+        """`subject`: its rules, where this module does not know them."""
         self._collection = collection
         self._schema: Schema = collection.schema
-        self._contacts, self._companies, self._tickets = (others[name] for name in ("contacts", "companies", "tickets"))
+        self._surroundings, self._subject = surroundings, subject
 
-    def new(self, body: Record, *, record_id: int) -> Record:
-        """A whole record from what was sent and defaults, as POST makes it (and PUT, which keeps no old value)."""
-        if self._schema.kind == "CallbackEntry":
-            record: Record = {"id": record_id, **registering.defaults()}
-        else:
-            record = {"id": record_id, **copy.deepcopy(_DEFAULTS[self._schema.kind])}
-            record["mobileGuid"] = str(uuid.uuid4())
-            record["customFields"] = catalogue.custom_fields(self._schema.kind, {})
+    def new(self, body: Record, *, record_id: int, given: Mapping[str, Any] | None = None) -> Record:
+        """A whole record from what was sent and defaults, as POST makes it (and PUT, which keeps no old value).
+
+        `given` is what neither says: the id of the record that this one belongs to.
+        """
+        record: Record = {"id": record_id, **(given or {}), **self._defaults()}
         self._lay_over(record, body)
         return self._finished(record)
 
+    def _defaults(self) -> Record:
+        if self._schema.kind == "CallbackEntry":
+            return registering.defaults()
+        found = copy.deepcopy(self._subject.defaults if self._subject else DEFAULTS[self._schema.kind])
+        if "mobileguid" in self._schema.fields:
+            found["mobileGuid"] = str(uuid.uuid4())
+        if "customfields" in self._schema.fields:
+            found["customFields"] = catalogue.custom_fields(self._schema.kind, {})
+        return found
+
     def replaced(self, record: Record, body: Record) -> Record:
         """PUT: what was not sent is gone, except who entered the record and when."""
+        if self._schema.kind == "Contact" and body.get("communicationItems"):
+            message = "The communicationItems of a contact cannot be replaced by PUT."
+            raise self._invalid(Problem(code="InvalidField", message=message, **self._at("communicationItems")))
         kept = {name: record[name] for name in ("_info", *self._schema.read_only) if name in record}
-        return {**self.new(body, record_id=record["id"]), **kept}
+        replacement = {**self.new(body, record_id=record["id"]), **kept}
+        self._require(replacement, self._schema.required_on_update)
+        return replacement
 
     def patched(self, record: Record, operations: Any) -> Record:
         """PATCH: an array of operations, also for a single one."""
@@ -105,6 +82,7 @@ class Writer:
             if not isinstance(operation, dict) or not isinstance(operation.get("path"), str):
                 raise bad_request("Each operation must be an object with op, path and value.")
             self._operate(record, str(operation.get("op")), operation["path"], operation.get("value"))
+        self._require(record, (*self._schema.required, *self._schema.required_on_update))
         return self._finished(record, before=before)
 
     def _operate(self, record: Record, op: str, path: str, value: Any) -> None:
@@ -168,31 +146,30 @@ class Writer:
             return {**value, "_info": {}}
         by = next((key for key in ("id", "identifier", "name") if key in value), "id")
         wanted = str(value.get(by)).lower()
-        for entry in entries:
-            if by in value and str(entry.get(by)).lower() == wanted:
-                return {"_info": {}, **copy.deepcopy(entry)}
-        message = f"{kind} {wanted} not found"
+        named = [entry for entry in entries if by in value and str(entry.get(by)).lower() == wanted]
+        if named and self._schema.kind == "Ticket" and found.name == "status" and by == "name":
+            return {"name": named[0]["name"]}  # which one it is depends on the board
+        if len(named) == 1 or (named and by != "name"):
+            return {"_info": {}, **copy.deepcopy(named[0])}
+        message = f"More than one {kind} has the name {wanted}" if named else f"{kind} {wanted} not found"
         problem = Problem(code="NotFound", message=message, resource=self._resource, field=f"{found.name}/{by}")
         raise _Refused(problem)
 
     def _entries(self, name: str) -> tuple[str, Iterable[Record] | None]:
         """What a reference field may name, and what messages call that; None: anything."""
-        if name in ("company", "parentCompany", "billToCompany"):
-            return "Company", (company_reference(row.record) for row in self._companies.rows())
-        if name in ("contact", "defaultContact", "managerContact", "assistantContact", "billingContact"):
-            return "Contact", (_contact_reference(row.record) for row in self._contacts.rows())
+        if name in _COMPANY_FIELDS:
+            return "Company", (company_reference(row.record) for row in self._surroundings.companies.rows())
+        if name in _CONTACT_FIELDS:
+            return "Contact", (contact_reference(row.record) for row in self._surroundings.contacts.rows())
         kind, entries = catalogue.TABLES.get((self._schema.kind, name), (name, None))
         return kind, entries.values() if entries is not None else None
 
     def _finished(self, record: Record, *, before: Record | None = None) -> Record:
         """What the server fills in by itself, and the rules that need the whole record."""
-        problems = [
-            Problem(code="MissingRequiredField", message=f"The {name} field is required.", **self._at(name))
-            for name in self._schema.required
-            if record.get(name) in (None, "", {})
-        ]
-        if problems:
-            raise self._invalid(*problems)
+        self._require(record, self._schema.required)
+        if self._subject is not None:
+            self._subject.finish(record, self._surroundings)
+            return record
         if self._schema.kind == "Contact":
             finish_contact(record, before or {})
         elif self._schema.kind == "Company":
@@ -200,10 +177,19 @@ class Writer:
         elif self._schema.kind == "Ticket":
             self._finish_ticket(record)
         elif self._schema.kind == "TimeEntry":
-            finish_time_entry(record, tickets=self._tickets)
+            finish_time_entry(record, tickets=self._surroundings.tickets)
         else:
             self._finish_registration(record)
         return record
+
+    def _require(self, record: Record, names: Sequence[str]) -> None:
+        problems = [
+            Problem(code="MissingRequiredField", message=f"The {name} field is required.", **self._at(name))
+            for name in names
+            if record.get(name) in (None, "", {})
+        ]
+        if problems:
+            raise self._invalid(*problems)
 
     def _finish_registration(self, record: Record) -> None:
         registering.settle(record)
@@ -220,17 +206,26 @@ class Writer:
 
     def _finish_ticket(self, record: Record) -> None:
         board = record["board"]["id"] if record.get("board") else 1
-        record.setdefault("status", catalogue.STATUSES[board * 10])
-        status = record["status"]
+        status = record.setdefault("status", catalogue.STATUSES[board * 10])
+        if "id" not in status:
+            status = record["status"] = self._status_of(board, name=status["name"])
         if status["id"] // 10 != board:
-            message = f"Service Status {status['id']} not found for Service Board {board}"
-            problem = Problem(code="NotFound", message=message, resource=self._resource, field="status/id")
-            raise self._invalid(problem)
+            raise self._no_such_status(board, status["id"], by="id")
         record["closedFlag"] = status["name"] in catalogue.CLOSED_STATUSES
+
+    def _status_of(self, board: int, *, name: str) -> Record:
+        for number, status in catalogue.STATUSES.items():
+            if number // 10 == board and status["name"] == name:
+                return {"_info": {}, **status}
+        raise self._no_such_status(board, name, by="name")
+
+    def _no_such_status(self, board: int, status: object, *, by: str) -> Exception:
+        message = f"Service Status {status} not found for Service Board {board}"
+        return self._invalid(Problem(code="NotFound", message=message, resource=self._resource, field=f"status/{by}"))
 
     @property
     def _resource(self) -> str:
-        return self._schema.kind[0].lower() + self._schema.kind[1:]
+        return resource_of(self._schema)
 
     def _at(self, name: str) -> dict[str, str]:
         return {"resource": self._resource, "field": name}
@@ -313,8 +308,3 @@ def _lay_over_custom_fields(record: Record, value: Any) -> None:
     record["customFields"] = [
         {**item, "value": given.get(str(item["id"]), item["value"])} for item in record.get("customFields", [])
     ]
-
-
-def _contact_reference(contact: Record) -> Record:
-    name = " ".join(filter(None, (contact.get("firstName"), contact.get("lastName"))))
-    return {"id": contact["id"], "name": name, "_info": {}}
