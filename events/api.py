@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events import serializers, subscriptions, where
+from events import published, serializers, subscriptions, where
 from events.models import Delivery, Event, Subscription
 from events.provenance import provenance_of
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
@@ -34,12 +34,12 @@ class ApiView(APIView):
             raise NotPermitted("Your role lets you look at this, not change it; ask an owner or an operator")
 
     def events(self, request: Request) -> QuerySet[Event]:
-        return Event.objects.filter(instance__organization=organization_of(request))
+        return published.of_organization(organization_of(request))
 
-    def event(self, rows: QuerySet[Event], event_id: str) -> Event:
+    def event(self, rows: QuerySet[Event], event_id: str, *, name: str = "event") -> Event:
         event = rows.filter(pk=_number(event_id)).first()
         if event is None:
-            raise NotFound(f"There is no event {event_id[:40]}")
+            raise NotFound(f"There is no {name} {event_id[:40]}")
         return event
 
 
@@ -51,7 +51,7 @@ class InstanceEventsView(ApiView):
 
     def get(self, request: Request, **path: str) -> Response:
         instance = named_instance(request, path["instance_id"]) if "instance_id" in path else instance_of(request)
-        rows = serializers.with_status(Event.objects.filter(instance=instance))
+        rows = serializers.with_status(Event.objects.filter(instance=instance).exclude(source=Event.POSTED))
         page = page_of(rows, request, is_newest_first=True)
         shows = shows_bodies(request)
         return page.response([serializers.event_object(event, shows_bodies=shows) for event in page.rows])
@@ -61,7 +61,7 @@ class EventView(ApiView):
     """GET /instances/events/{eventId} and /instances/{id}/events/{eventId}."""
 
     def get(self, request: Request, *, event_id: str, instance_id: str | None = None) -> Response:
-        rows = self.events(request)
+        rows = self.events(request).exclude(source=Event.POSTED)
         if instance_id is not None:
             rows = rows.filter(instance=named_instance(request, instance_id))
         event = self.event(serializers.with_status(rows), event_id)
@@ -129,7 +129,7 @@ class NotificationDeliveriesView(ApiView):
     """GET /notifications/{nId}/subscriptions/deliveries, and one of them under /subscriptions/{sId}/deliveries."""
 
     def get(self, request: Request, *, notification_id: str, subscription_id: str | None = None) -> Response:
-        event = self.event(self.events(request), notification_id)
+        event = self.event(self.events(request), notification_id, name="notification")
         rows = _shown(Delivery.objects.filter(event=event).order_by("pk"), request)
         if subscription_id is None:
             return Response(_objects(rows, request))
@@ -201,7 +201,7 @@ def _is_hydrated(request: Request) -> bool:
 
 
 def _shown(rows: QuerySet[Delivery], request: Request) -> QuerySet[Delivery]:
-    return rows.select_related("subscription", "event") if _is_hydrated(request) else rows
+    return rows.select_related("subscription", "event__instance") if _is_hydrated(request) else rows
 
 
 def _objects(rows: Any, request: Request) -> list[dict[str, Any]]:

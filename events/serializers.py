@@ -55,9 +55,16 @@ def event_object(event: Any, *, shows_bodies: bool) -> dict[str, Any]:
     return fields
 
 
-def notification_object(event: Event) -> dict[str, Any]:
-    """What was sent, with the two members that notifications have in the API."""
-    return {**orjson.loads(bytes(event.body)), "active": True, "acknowledged": False}
+def notification_object(event: Event, *, shows_bodies: bool) -> dict[str, Any]:
+    """What was sent, with the two members that notifications have in the API. Without `message` for some people."""
+    sent = orjson.loads(bytes(event.body))
+    if event.source == Event.POSTED and event.instance is not None:
+        # It went to one URL, and was nothing but the message.
+        fixed = {"id": event.pk, "from": event.instance.topic, "topic": "", "severity": "low"}
+        sent = {**fixed, "createdDate": timestamp(event.created_at), "message": sent}
+    if not shows_bodies:
+        del sent["message"]
+    return {**sent, "active": True, "acknowledged": event.acknowledged_at is not None}
 
 
 def subscription_object(subscription: Subscription) -> dict[str, Any]:
@@ -87,7 +94,7 @@ def delivery_object(delivery: Delivery, *, hydrate: bool, shows_bodies: bool) ->
     if hydrate:
         fields["subscription"] = subscription_object(delivery.subscription)
         if shows_bodies:
-            fields["notification"] = notification_object(delivery.event)
+            fields["notification"] = notification_object(delivery.event, shows_bodies=True)
     return fields
 
 

@@ -1,4 +1,4 @@
-"""Paths about events and their delivery. `tests/events/test_api.py` walks every one of them as a stranger."""
+"""Paths about events and account settings. `tests/events/test_api.py` walks every one of them as a stranger."""
 
 from django.urls import URLPattern, path
 
@@ -12,14 +12,6 @@ urlpatterns: list[URLPattern] = [
     path("instances/<str:instance_id>/events/<str:event_id>", api.EventView.as_view()),
     path("instances/<str:instance_id>/registrations", callbacks_api.RegistrationsView.as_view()),
     path("instances/<str:instance_id>/callbacks", callbacks_api.CallbacksView.as_view()),
-    path("notifications/subscriptions", api.SubscriptionsView.as_view()),
-    path("notifications/subscriptions/deliveries", api.DeliveriesView.as_view()),
-    path("notifications/subscriptions/<str:subscription_id>", api.SubscriptionView.as_view()),
-    path("notifications/<str:notification_id>/subscriptions/deliveries", api.NotificationDeliveriesView.as_view()),
-    path(
-        "notifications/<str:notification_id>/subscriptions/<str:subscription_id>/deliveries",
-        api.NotificationDeliveriesView.as_view(),
-    ),
     path("accounts/settings", api.AccountSettingsView.as_view()),
     path("accounts/<str:account_id>/settings", api.AccountSettingsView.as_view()),
 ]
