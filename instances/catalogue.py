@@ -35,8 +35,8 @@ def element_object(element: Element, *, has_configuration: bool = True) -> dict[
         "authentication": dict(element.authentication),
         "hub": element.hub,
         "protocolType": "http",
-        "transformationsEnabled": False,
-        "bulkDownloadEnabled": False,
+        "transformationsEnabled": True,
+        "bulkDownloadEnabled": True,
         "bulkUploadEnabled": False,
     }
     if has_configuration:
@@ -80,7 +80,7 @@ def metadata(element: Element, *, is_expanded: bool = False) -> dict[str, Any]:
         "displayOrder": element.id,
         "active": True,
         "beta": False,
-        "transformations": False,
+        "transformations": True,
         "elementType": "standard",
         "churros": False,
         "normalizedPaging": True,
@@ -93,7 +93,7 @@ def metadata(element: Element, *, is_expanded: bool = False) -> dict[str, Any]:
             "endpointCustomFields": False,
             "endpointCustomObjects": False,
         },
-        "bulk": {"upload": False, "download": False},
+        "bulk": {"upload": False, "download": True},
         "api": {"type": "rest", "contentType": "json"},
         "hub": element.hub,
         "resources": [_resource(element, resource) for resource in element.resources],
@@ -108,18 +108,19 @@ def _events(element: Element) -> dict[str, Any]:
 
 
 def _resource(element: Element, resource: Resource) -> dict[str, Any]:
-    is_noticed = bool(element.event_methods) and (
-        POLLING not in element.event_methods or resource.name in element.poller_configuration
-    )
-    not_in_bulk = {"supported": False, "native": False}
+    is_noticed = bool(element.event_methods) and resource.key in element.poller_configuration
+    is_listed = "list" in resource.operations and not resource.parent
     return {
-        "canonicalName": resource.name,
+        "canonicalName": resource.key,
         "operations": sorted(resource.operations),
         "events": {
             "supported": is_noticed,
             "methods": list(element.event_methods) if is_noticed else [],
             "eventTypes": READ_EVENT_TYPES if is_noticed else [],
         },
-        "bulk": {"upload": not_in_bulk, "download": not_in_bulk},
+        "bulk": {
+            "upload": {"supported": False, "native": False},
+            "download": {"supported": is_listed, "native": False},
+        },
         "customField": {"get": False, "create": False, "update": False, "delete": False},
     }

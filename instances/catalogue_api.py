@@ -11,37 +11,37 @@ from connectors.configuration_entries import entries_of
 from instances.catalogue import configuration_entry, element_object, metadata
 
 
-class _OpenView(APIView):
+class OpenView(APIView):
     authentication_classes = ()
     permission_classes = ()
 
 
-class ElementsView(_OpenView):
+class ElementsView(OpenView):
     def get(self, request: Request) -> Response:
         return Response([element_object(element) for element in registry.all_elements()])
 
 
-class ElementKeysView(_OpenView):
+class ElementKeysView(OpenView):
     def get(self, request: Request) -> Response:
         return Response([element.key for element in registry.all_elements()])
 
 
-class ElementsMetadataView(_OpenView):
+class ElementsMetadataView(OpenView):
     def get(self, request: Request) -> Response:
         return Response([metadata(element, is_expanded=_is_expanded(request)) for element in registry.all_elements()])
 
 
-class ElementView(_OpenView):
+class ElementView(OpenView):
     def get(self, request: Request, key_or_id: str) -> Response:
         return Response(element_object(registry.element(key_or_id)))
 
 
-class ElementConfigurationView(_OpenView):
+class ElementConfigurationView(OpenView):
     def get(self, request: Request, key_or_id: str) -> Response:
         return Response([configuration_entry(entry) for entry in entries_of(registry.element(key_or_id))])
 
 
-class ElementMetadataView(_OpenView):
+class ElementMetadataView(OpenView):
     def get(self, request: Request, key_or_id: str) -> Response:
         return Response(metadata(registry.element(key_or_id), is_expanded=_is_expanded(request)))
 

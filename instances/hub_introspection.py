@@ -1,6 +1,6 @@
 """What the hub API tells about itself: the resources of the token's instance, and whether the provider answers.
 
-[/hubs/{hub}]/objects     [/hubs/{hub}]/ping
+[/hubs/{hub}]/objects[/{name}/metadata | /{name}/docs]     [/hubs/{hub}]/ping
 """
 
 from __future__ import annotations
@@ -10,10 +10,16 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from connectors import hub
 from connectors.connection import Connection
+from connectors.errors import UnknownResource
+from connectors.hub import Target
 from instances.authentication import instance_of
 from instances.configuration import connection_of
+from instances.element_docs import object_docs
+from instances.errors import NotFound
 from instances.hub_call import HubCallView
+from instances.object_metadata import object_metadata
 
 DETAILED_VERSION = "helium"
 
@@ -30,6 +36,30 @@ class ObjectsView(HubCallView):
         return Response(objects if version.lower() == DETAILED_VERSION else [one["name"] for one in objects])
 
 
+class ObjectMetadataView(HubCallView):
+    """The fields of one object, `incidents` or `incidents/comments`."""
+
+    http_method_names = ("get", "head")
+
+    def get(self, request: Request, *, name: str, **path: str) -> Response:
+        custom_only = request.query_params.get("customFieldsOnly", "").lower() == "true"
+        target = _object(connection_of(instance_of(request)), name)
+        return Response(object_metadata(target, custom_only=custom_only))
+
+
+class ObjectDocsView(HubCallView):
+    """The part of the instance's Swagger document that is about one object."""
+
+    http_method_names = ("get", "head")
+
+    def get(self, request: Request, *, name: str, **path: str) -> Response:
+        connection = connection_of(instance_of(request))
+        target = _object(connection, name)
+        if target.resource.is_vendors or target.resource.parent:
+            raise NotFound(f"There are no documents of {name[:100]}; GET /objects names what has some")
+        return Response(object_docs(connection.element, name, transformations=connection.transformations))
+
+
 class PingView(HubCallView):
     """Asks the provider whether the credentials are good."""
 
@@ -42,15 +72,32 @@ class PingView(HubCallView):
 
 
 def objects_of(connection: Connection) -> list[dict[str, Any]]:
-    """Each resource with where it comes from; the instance's own hide those of the element that have their names."""
+    """Each object with where it comes from. The instance's own hide those of the element that have their names."""
+    element = connection.element
+    vendors = {name: _entry(name, path.strip("/"), "vendor") for name, path in element.vendor_objects.items()}
     declared = {
-        resource.name: {"name": resource.name, "vendorName": resource.path.strip("/"), "type": "ceCanonical"}
-        for resource in connection.element.resources
-        if not resource.parent
+        one.name: _entry(one.name, one.path.strip("/"), "ceCanonical") for one in element.resources if not one.parent
     }
-    own = {
-        name: {"name": name, "vendorName": transformation.resource, "type": "vdr"}
-        for name, transformation in connection.transformations.items()
-    }
-    found = declared | own
+    own = {name: _entry(name, one.resource, "vdr") for name, one in connection.transformations.items()}
+    found = vendors | declared | own
     return [found[name] for name in sorted(found)]
+
+
+def _entry(name: str, vendor_name: str, kind: str) -> dict[str, Any]:
+    return {"name": name, "vendorName": vendor_name, "type": kind}
+
+
+def _object(connection: Connection, name: str) -> Target:
+    """What is listed by `objects_of`, or belongs to records of that: the parent's id stands for itself.
+
+    Raises NotFound.
+    """
+    unknown = NotFound(f"There is no object {name[:100]}; GET /objects lists those of this instance")
+    try:
+        if "/" in name:
+            return Target(collection=name, resource=connection.element.resource(name))
+        if name in {one["name"] for one in objects_of(connection)}:
+            return hub.locate(connection.element, [name], transformations=connection.transformations)
+    except (KeyError, UnknownResource):
+        raise unknown from None
+    raise unknown

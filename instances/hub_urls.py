@@ -3,12 +3,19 @@
 from django.urls import URLPattern, path, re_path
 
 from instances.hub_api import HubView
-from instances.hub_introspection import ObjectsView, PingView
+from instances.hub_introspection import ObjectDocsView, ObjectMetadataView, ObjectsView, PingView
+from instances.unknown_paths import ACCOUNTS, RESERVED, AccountsView, UnknownPathView
 
 urlpatterns: list[URLPattern] = [
+    re_path(rf"^(?P<path>(?:{'|'.join(RESERVED)})(?:/(?s:.*))?)$", UnknownPathView.as_view()),
+    re_path(rf"^(?P<path>{ACCOUNTS}(?:/(?s:.*))?)$", AccountsView.as_view()),
     path("objects", ObjectsView.as_view()),
-    path("hubs/<str:hub>/objects", ObjectsView.as_view()),
+    path("objects/<path:name>/metadata", ObjectMetadataView.as_view()),
+    path("objects/<path:name>/docs", ObjectDocsView.as_view()),
     path("ping", PingView.as_view()),
+    path("hubs/<str:hub>/objects", ObjectsView.as_view()),
+    path("hubs/<str:hub>/objects/<path:name>/metadata", ObjectMetadataView.as_view()),
+    path("hubs/<str:hub>/objects/<path:name>/docs", ObjectDocsView.as_view()),
     path("hubs/<str:hub>/ping", PingView.as_view()),
     re_path(r"^(?P<path>(?s:.*))$", HubView.as_view()),
 ]
