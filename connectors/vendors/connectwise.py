@@ -122,6 +122,7 @@ class ConnectWiseClient(Caller):
 
     def create(self, resource: Resource, fields: Mapping[str, Any]) -> Record:
         """Raises InvalidRecord, and TryLater that says so where the record may be there although no answer came."""
+        _check_parent_id(resource)
         document, values = self._sendable(resource, fields, record_id=None)
         if values:
             document[communications.ITEMS] = self._new_items(values, names=[name for name in values if values[name]])
@@ -223,6 +224,7 @@ class ConnectWiseClient(Caller):
         return record
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:
+        _check_parent_id(resource)
         asked = translate(query.where, resource=resource)
         parameters = {"conditions": asked.conditions, "childConditions": asked.child_conditions}
         if query.fields:
@@ -243,6 +245,14 @@ class ConnectWiseClient(Caller):
         }
         sent = {**(headers or {}), "Content-Type": "application/json"}
         return self._call("POST", f"{resource.path}/search", parameters, sent, msgspec.json.encode(body))
+
+
+def _check_parent_id(resource: Resource) -> None:
+    """Raises RecordNotFound where records are asked for by the id of a parent that can be none."""
+    types = resource.field_types
+    for name, text in resource.of_parent.items():
+        if types.get(name) == "number" and not _is_record_id(text):
+            raise RecordNotFound(f"{resource.parent} have numbers as ids")
 
 
 def _path_of_record(resource: Resource, record_id: str) -> str:

@@ -148,6 +148,4 @@ def _encoded(document: object) -> bytes:
     try:
         return msgspec.json.encode(document)
     except (UnicodeEncodeError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
-        raise InvalidRecord(
-            "The record holds half a character, a number beyond 64 bits, or is nested too deeply"
-        ) from error
+        raise InvalidRecord("The record holds half a character, or is nested too deeply") from error

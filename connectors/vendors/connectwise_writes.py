@@ -18,6 +18,8 @@ Change = dict[str, Any]
 
 # The server fills them in, and clients that send back a whole record have them.
 _OF_THE_SERVER = frozenset({"id", "_info"})
+# Of contacts: left out of a PUT, the server would fill them in again, and it may not take them away.
+_WITH_DEFAULTS = frozenset({"portalSecurityLevel", "companyLocation"})
 _is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_]*").fullmatch
 
 
@@ -66,7 +68,7 @@ def replacing(document: Mapping[str, Any], *, record: Mapping[str, Any], resourc
 
     What was not sent is emptied; lists and yes-or-no fields stay, and what a record cannot be without.
     """
-    kept, emptied = {*_OF_THE_SERVER, *document}, set()
+    kept, emptied = {*_OF_THE_SERVER, *_WITH_DEFAULTS, *document}, set()
     for one in resource.fields:
         outer, _, inner = (one.provider_name or one.name).replace("/", ".").partition(".")
         if one.is_required or (not inner and (one.is_read_only or one.type in ("boolean", "list"))):
