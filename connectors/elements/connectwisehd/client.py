@@ -116,7 +116,10 @@ class Client(ConnectWiseClient):
     def _document(self, resource: Resource, fields: Mapping[str, Any], *, record_id: str | None) -> dict[str, Any]:
         if not resource.has_own_names:
             return super()._document(resource, fields, record_id=record_id)
-        body = writes.provider_body(resource.key, fields, is_new=record_id is None)
+        present = None
+        if record_id is not None and writes.says_things_twice(resource.key, fields):
+            present = records.hub_record(resource.key, self._raw(resource, record_id))
+        body = writes.provider_body(resource.key, fields, is_new=record_id is None, present=present)
         if resource.key == "incidents" and body.get("contactName"):
             body |= self._contact_of(resource, body, record_id=record_id)
         return body

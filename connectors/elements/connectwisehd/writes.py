@@ -29,14 +29,18 @@ Written = Mapping[str, Scalar | None]
 """Values in the provider's form by dotted hub name."""
 
 
-def provider_body(resource_key: str, fields: Mapping[str, Any], *, is_new: bool) -> dict[str, Any]:
+def provider_body(
+    resource_key: str, fields: Mapping[str, Any], *, is_new: bool, present: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The provider's members at the top level; null empties one, and in a new record there are none.
 
-    `email`, `phone` and `fax` keep their names: they are no members of the provider's records but items of a list.
-    Raises InvalidRecord.
+    `present` is the hub record as it is now; it is needed where `says_things_twice`. `email`, `phone` and `fax` keep
+    their names: they are no members of the provider's records but items of a list. Raises InvalidRecord.
     """
     table = TABLES[resource_key]
     written = _written(resource_key, fields)
+    if present is not None:
+        written = _meant(table, written, present)
     body: dict[str, Any] = {name: value for name, value in written.items() if name in table.communications}
     body |= _members(table, written)
     if not is_new:
@@ -44,6 +48,13 @@ def provider_body(resource_key: str, fields: Mapping[str, Any], *, is_new: bool)
     body = {name: value for name, value in body.items() if value is not None}
     _check_required(resource_key, body)
     return body
+
+
+def says_things_twice(resource_key: str, fields: Mapping[str, Any]) -> bool:
+    """Whether several fields are sent that mean one thing at the provider, such as `statusId` and `statusName`."""
+    table = TABLES[resource_key]
+    sent = {name for name, _ in _flat(table, fields)}
+    return any(len(names & sent) > 1 for names in _same_things(table))
 
 
 def refused_fields(resource_key: str, fields: Mapping[str, Any], provider_names: Sequence[str]) -> list[str]:
@@ -55,11 +66,10 @@ def refused_fields(resource_key: str, fields: Mapping[str, Any], provider_names:
     sent = {name for name, _ in _flat(table, fields)}
     found: list[str] = []
     for provider_name in provider_names:
-        path = provider_name.replace("/", ".")
-        exact = [name for name, one in table.paths().items() if path in one.split("|")]
-        related = [name for name, one in table.paths().items() if _root(one) == _root(path)]
+        root = _root(provider_name.replace("/", "."))
+        related = [name for name, path in table.paths().items() if _root(path) == root]
         unknown = [provider_name] if _is_name(provider_name) else []
-        found += [name for name in related if name in sent] or exact or related or unknown
+        found += [name for name in related if name in sent] or related or unknown
     return list(dict.fromkeys(found))
 
 
@@ -101,6 +111,31 @@ def _unknown(resource_key: str, name: str, *, known: list[str]) -> str:
     similar = get_close_matches(shown, known, n=3)
     some = ", ".join([*similar, *(one for one in known if one not in similar)][:_NAMES_SHOWN])
     return f"{resource_key} have no field {shown!r}; they have {some} and others"
+
+
+# --- what is said twice ---------------------------------------------------------------------------------------------
+
+
+def _same_things(table: Table) -> list[set[str]]:
+    """The fields that lie at one place of the provider's record, or within one of its references."""
+    things: dict[str, set[str]] = {}
+    for name, path in table.paths().items():
+        if name not in table.read_only:
+            for one in path.split("|"):
+                things.setdefault(_root(one), set()).add(name)
+    return [names for names in things.values() if len(names) > 1]
+
+
+def _meant(table: Table, written: Written, present: Mapping[str, Any]) -> Written:
+    """Without what is only a copy: clients change `statusName` in a whole record, and send the old `statusId` along."""
+    copies: set[str] = set()
+    now = dict(_flat(table, present))
+    for names in _same_things(table):
+        sent = names & set(written)
+        unchanged = {name for name in sent if written[name] == now.get(name)}
+        if unchanged != sent:
+            copies |= unchanged
+    return {name: value for name, value in written.items() if name not in copies}
 
 
 # --- from values by name to the provider's members ------------------------------------------------------------------

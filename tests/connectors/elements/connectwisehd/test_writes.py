@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from connectors.elements.connectwisehd.definition import ELEMENT
 from connectors.elements.connectwisehd.records import hub_record
 from connectors.elements.connectwisehd.tables import TABLES
-from connectors.elements.connectwisehd.writes import provider_body, refused_fields
+from connectors.elements.connectwisehd.writes import provider_body, refused_fields, says_things_twice
 from connectors.errors import InvalidRecord
 
 
@@ -115,6 +115,53 @@ def test_new_record_is_written_in_the_providers_words(resource, sent, body):
 )
 def test_fields_of_one_reference_are_one_reference_by_the_most_exact_of_them(sent, company):
     assert changed("incidents", **sent) == {"company": company}
+
+
+PRESENT = hub_record(
+    "incidents",
+    {
+        "id": 9,
+        "status": {"id": 10, "name": "New"},
+        "contact": {"id": 7, "name": "Zoë O'Brien"},
+        "site": {"id": 3, "name": "Main"},
+    },
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "body"),
+    [
+        ({"statusName": "Closed"}, {"status": {"name": "Closed"}}),
+        ({"statusId": 14}, {"status": {"id": 14}}),
+        ({"statusId": 14, "statusName": "Closed"}, {"status": {"id": 14}}),
+        ({"statusId": 14, "statusName": None}, {"status": {"id": 14}}),
+        ({"contactName": "Max"}, {"contactName": "Max", "contact": ...}),
+        ({"contactName": None}, {"contactName": None, "contact": None}),
+        ({"contactId": 8}, {"contact": {"id": 8}, "contactName": ...}),
+        ({"siteName": "Yard"}, {"siteName": "Yard", "site": ...}),
+        ({"siteId": 4}, {"site": {"id": 4}, "siteName": ...}),
+        ({}, {"status": {"id": 10}, "contact": {"id": 7}, "site": {"id": 3}, "siteName": ...}),
+    ],
+)
+def test_of_a_whole_record_what_was_changed_counts(change, body):
+    assert says_things_twice("incidents", PRESENT | change)
+    found = provider_body("incidents", PRESENT | change, is_new=False, present=PRESENT)
+
+    assert {name: found.get(name, ...) for name in body} == body
+
+
+def test_ticket_of_a_whole_time_entry_can_be_changed():
+    present = hub_record("time-entries", {"id": 1, "chargeToId": 5, "chargeToType": "ServiceTicket"})
+
+    found = provider_body("time-entries", present | {"ticketId": 6}, is_new=False, present=present)
+
+    assert (found["chargeToId"], found["chargeToType"]) == (6, "ServiceTicket")
+
+
+def test_partial_bodies_say_nothing_twice():
+    assert not says_things_twice("incidents", {"id": 9, "statusName": "New", "contactName": "x", "summary": "x"})
+    assert not says_things_twice("organizations", {"defaultAddress": {"city": "Tampa", "siteName": "Main"}})
+    assert says_things_twice("time-entries", {"ticketId": 5, "chargeToId": 5})
 
 
 def test_address_is_changed_in_part_or_emptied_whole():
@@ -254,7 +301,7 @@ def test_every_field_says_what_the_definition_needs(resource):
     [
         ({"statusName": "Gone"}, ["status/id"], ["statusName"]),
         ({"companyIdentifier": "Gone", "summary": "x"}, ["company/identifier"], ["companyIdentifier"]),
-        ({}, ["company/identifier", "summary"], ["companyIdentifier", "summary"]),
+        ({}, ["company/identifier", "summary"], ["companyId", "companyIdentifier", "companyName", "summary"]),
         ({}, ["board"], ["boardId", "board"]),
         ({}, ["billTime", "remarks", "<b>odd</b>"], ["billTime", "remarks"]),
     ],
