@@ -31,13 +31,15 @@ def may_see_bodies(request: HttpRequest) -> bool:
 
 @admin.register(Event)
 class EventAdmin(OfOneOrganization):
-    organization_lookup = "instance__organization"
-    list_display = ("id", "instance", "source", "change_count", "delivered", "created_at")
+    list_display = ("id", "instance", "topic", "source", "change_count", "delivered", "created_at")
     list_filter = ("source", "instance__element_key", "created_at")
     list_select_related = ("instance",)
-    search_fields = ("=id", "=instance__id", "instance__name")
+    search_fields = ("=id", "=instance__id", "instance__name", "=topic")
     ordering = ("-id",)
     show_full_result_count = False
+
+    def of_organization(self, rows: QuerySet[Event], organization_id: int) -> QuerySet[Event]:
+        return rows.filter(Q(instance__organization=organization_id) | Q(organization=organization_id))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         delivered = Count("deliveries", filter=Q(deliveries__state=Delivery.DELIVERED))
@@ -46,7 +48,7 @@ class EventAdmin(OfOneOrganization):
         return rows if request.resolver_match and "object_id" in request.resolver_match.kwargs else rows.defer("body")
 
     def get_fields(self, request: HttpRequest, obj: Event | None = None) -> tuple[str, ...]:
-        fields = ("id", "instance", "source", "change_count", "delivered", "created_at")
+        fields = ("id", "instance", "topic", "source", "change_count", "delivered", "acknowledged_at", "created_at")
         return (*fields, "notification") if may_see_bodies(request) else fields
 
     @admin.display(description="Delivered")

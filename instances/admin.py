@@ -31,7 +31,10 @@ class OfOneOrganization(Admin):
         if request.user.is_superuser:
             return rows
         organization_id = getattr(request.user, "organization_id", None)
-        return rows.filter(**{self.organization_lookup: organization_id}) if organization_id else rows.none()
+        return self.of_organization(rows, organization_id) if organization_id else rows.none()
+
+    def of_organization(self, rows: QuerySet[Any], organization_id: int) -> QuerySet[Any]:
+        return rows.filter(**{self.organization_lookup: organization_id})
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
         """Only what the page offers. Otherwise a filter in the URL would answer guesses at columns it does not show."""

@@ -8,6 +8,7 @@ from django.test import Client
 
 from events.deliver import drain
 from events.models import Delivery, Subscription
+from events.posting import post
 from events.record import record
 from instances.models import User
 from tests.events.conftest import POLLED_AT, change, make_instance, publish
@@ -37,6 +38,15 @@ def test_every_list_and_page_opens(owner, instance, sink):
         assert client.post(f"/console/events/{model}/{row.pk}/change/", {}).status_code == 403
         assert client.get(f"/console/events/{model}/add/").status_code == 403
         assert client.get(f"/console/events/{model}/{row.pk}/delete/").status_code == 403
+
+
+def test_what_was_posted_is_seen_by_its_organization_alone(owner, stranger):
+    event = post(organization=owner.organization, topic="news", message="hello", severity="low", sender="ops")
+    path = f"/console/events/event/{event.pk}/change/"
+
+    assert [console(user).get(path).status_code for user in (owner, stranger)] == [200, 302]
+    listed = console(owner).get("/console/events/event/?q=news").context["cl"].result_list
+    assert [str(one) for one in listed] == [f"{event.pk} about news"]
 
 
 def test_a_stranger_sees_no_rows(stranger, instance, sink):
