@@ -34,13 +34,13 @@ class HubKeysView(OpenView):
 
 
 class OneHubView(OpenView):
-    def get(self, request: Request, hub: str) -> Response:
-        return Response(hub_object(hub, _elements_of(hub), is_hydrated=True))
+    def get(self, request: Request, hub_key: str) -> Response:
+        return Response(hub_object(hub_key, _elements_of(hub_key), is_hydrated=True))
 
 
 class HubElementsView(OpenView):
-    def get(self, request: Request, hub: str) -> Response:
-        return Response([element_object(element) for element in _elements_of(hub)])
+    def get(self, request: Request, hub_key: str) -> Response:
+        return Response([element_object(element) for element in _elements_of(hub_key)])
 
 
 class ElementDocsView(OpenView):

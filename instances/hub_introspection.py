@@ -41,9 +41,9 @@ class ObjectMetadataView(HubCallView):
 
     http_method_names = ("get", "head")
 
-    def get(self, request: Request, *, name: str, **path: str) -> Response:
+    def get(self, request: Request, *, object_name: str, **path: str) -> Response:
         custom_only = request.query_params.get("customFieldsOnly", "").lower() == "true"
-        target = _object(connection_of(instance_of(request)), name)
+        target = _object(connection_of(instance_of(request)), object_name)
         return Response(object_metadata(target, custom_only=custom_only))
 
 
@@ -52,12 +52,12 @@ class ObjectDocsView(HubCallView):
 
     http_method_names = ("get", "head")
 
-    def get(self, request: Request, *, name: str, **path: str) -> Response:
+    def get(self, request: Request, *, object_name: str, **path: str) -> Response:
         connection = connection_of(instance_of(request))
-        target = _object(connection, name)
+        target = _object(connection, object_name)
         if target.resource.is_vendors or target.resource.parent:
-            raise NotFound(f"There are no documents of {name[:100]}; GET /objects names what has some")
-        return Response(object_docs(connection.element, name, transformations=connection.transformations))
+            raise NotFound(f"There are no documents of {object_name[:100]}; GET /objects names what has some")
+        return Response(object_docs(connection.element, object_name, transformations=connection.transformations))
 
 
 class PingView(HubCallView):
