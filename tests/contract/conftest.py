@@ -21,35 +21,37 @@ EVENTS = {"event.notification.enabled": True, "event.notification.signature.key"
 
 
 @pytest.fixture(scope="module")
-def platform(django_db_setup: Any, django_db_blocker: Any) -> Iterator[Platform]:
-    """An owner with an instance of each element, events on, and a stranger who has none."""
-    with django_db_blocker.unblock():
-        server = LiveServer("127.0.0.1")
-        hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-        try:
-            with (
-                Sandbox.start(contacts=30, companies=8, tickets=15) as sandbox,
-                Sink() as sink,
-                override_settings(PUBLIC_URL=server.url, PASSWORD_HASHERS=hashers),
-            ):
-                verification.KEYS.forget()
-                doorbell.DELIVERIES.answer()
-                doorbell.CALLBACKS.answer()
-                made = _platform(server.url, sandbox, sink)
-                for key in (CRM, HELP_DESK):
-                    url = {"event.notification.callback.url": f"{sink.url}/{key}"}
-                    made.instances[key] = made.create(key, name=key, **EVENTS, **url)
-                yield made
-        finally:
-            server.stop()
-            call_command("flush", verbosity=0, interactive=False)
-
-
-@pytest.fixture(autouse=True)
-def committed(platform: Platform, django_db_blocker: Any) -> Iterator[None]:
-    """Tests look at rows that the server commits, so there is no transaction around them."""
+def db(django_db_setup: Any, django_db_blocker: Any) -> Iterator[None]:
+    """Without a transaction around each test: the server commits, and tests look at what it committed."""
     with django_db_blocker.unblock():
         yield
+        call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture(scope="module")
+def platform(db: None) -> Iterator[Platform]:
+    """An owner with an instance of each element, events on, and a stranger who has none."""
+    server = LiveServer("127.0.0.1")
+    hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    try:
+        with (
+            Sandbox.start(contacts=30, companies=8, tickets=15) as sandbox,
+            Sink() as sink,
+            override_settings(PUBLIC_URL=server.url, PASSWORD_HASHERS=hashers),
+        ):
+            verification.KEYS.forget()
+            doorbell.DELIVERIES.answer()
+            doorbell.CALLBACKS.answer()
+            made = _platform(server.url, sandbox, sink)
+            for key in (CRM, HELP_DESK):
+                url = {"event.notification.callback.url": f"{sink.url}/{key}"}
+                made.instances[key] = made.create(key, name=key, **EVENTS, **url)
+            yield made
+            # The server's threads, with their connections to the database, last as long as these.
+            made.session.close()
+            made.stranger.session.close()
+    finally:
+        server.stop()
 
 
 def _platform(url: str, sandbox: Sandbox, sink: Sink) -> Platform:

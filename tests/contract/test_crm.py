@@ -37,7 +37,7 @@ def fields_of(platform: Platform) -> dict[str, dict[str, Any]]:
             "timeStart": "2026-11-01T09:00:00Z",
             **company,
         },
-        "fields": {"podId": "contact_overview", "fieldTypeIdentifier": "Text", "sequenceNumber": 1, "caption": "Floor"},
+        "fields": {"podId": 1, "fieldTypeIdentifier": "Text", "sequenceNumber": 1, "caption": "Floor"},
     }
 
 
