@@ -128,6 +128,21 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": env.float("POLL_SWEEP_SECONDS", 1.0),
         "options": {"queue": "polling", "expires": 10},
     },
+    "go on with bulk queries": {
+        "task": "polling.tasks.sweep_bulk_queries",
+        "schedule": SWEEP_SECONDS,
+        "options": {"queue": "polling", "expires": 10},
+    },
+    "run jobs": {
+        "task": "polling.tasks.sweep_jobs",
+        "schedule": 5.0,
+        "options": {"queue": "polling", "expires": 10},
+    },
+    "forget old results": {
+        "task": "polling.tasks.forget_old",
+        "schedule": 3600.0,
+        "options": {"queue": "polling", "expires": 3600},
+    },
     "deliver what is due": {
         "task": "events.tasks.deliver",
         "schedule": SWEEP_SECONDS,
@@ -156,6 +171,9 @@ POLL_OVERLAP_SECONDS = env.float("POLL_OVERLAP_SECONDS", 120.0)
 POLL_FAILURES_BEFORE_DISABLING = env.int("POLL_FAILURES_BEFORE_DISABLING", 100)
 # A claim ends by itself after this long. A poll renews it before each page, whose time-out is 30 s.
 POLL_LEASE_SECONDS = env.float("POLL_LEASE_SECONDS", 60.0)
+# Bulk downloads: what one result may take, and how long it can be asked for.
+BULK_BYTES_LIMIT = env.int("BULK_BYTES_LIMIT", 256 * 1024 * 1024)
+BULK_RESULT_DAYS = env.int("BULK_RESULT_DAYS", 7)
 CONNECTWISE_CLIENT_ID = env.str("CONNECTWISE_CLIENT_ID", "")
 
 # Delivery

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 from celery import current_app
 from django.db import transaction
@@ -13,13 +14,15 @@ logger = logging.getLogger(__name__)
 # Whoever saves an instance waits this long, at most, for a broker that does not answer.
 PATIENCE_SECONDS = 1.0
 
-
-def ring_on_commit() -> None:
-    """Once this transaction is committed, polls that are due begin without waiting for beat."""
-    transaction.on_commit(ring, robust=True)
+POLLS, BULK_QUERIES = "polling.tasks.sweep", "polling.tasks.sweep_bulk_queries"
 
 
-def ring() -> None:
+def ring_on_commit(task: str = POLLS) -> None:
+    """Once this transaction is committed, what is due begins without waiting for beat."""
+    transaction.on_commit(partial(ring, task), robust=True)
+
+
+def ring(task: str = POLLS) -> None:
     """Send one sweep. A broker that is down costs about a second and a line in the log."""
     connection = current_app.connection_for_write(
         connect_timeout=PATIENCE_SECONDS,
@@ -38,8 +41,6 @@ def ring() -> None:
     )
     try:
         with connection:
-            current_app.send_task(
-                "polling.tasks.sweep", queue="polling", expires=10, connection=connection, ignore_result=True
-            )
+            current_app.send_task(task, queue="polling", expires=10, connection=connection, ignore_result=True)
     except trouble as error:
-        logger.info("polling not woken, beat will", extra={"error": type(error).__name__})
+        logger.info("polling not woken, beat will", extra={"task": task, "error": type(error).__name__})

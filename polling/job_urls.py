@@ -1,7 +1,15 @@
-"""Paths of this subject."""
+"""Paths of jobs and of what is polled."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from polling import jobs_api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("jobs", jobs_api.JobsView.as_view()),
+    path("jobs/polling-disabled", jobs_api.StoppedJobsView.as_view()),
+    path("jobs/<str:job_id>", jobs_api.JobView.as_view()),
+    path("instances/polling-disabled", jobs_api.StoppedInstancesView.as_view()),
+    path("instances/event-poller-records", jobs_api.PollerRecordsView.as_view()),
+]

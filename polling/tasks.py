@@ -1,4 +1,7 @@
-"""Polling as Celery sees it: a sweep that hands out what is due, and polls. Messages carry ids and may be lost."""
+"""Polling, bulk downloads and jobs as Celery sees them: sweeps that hand out what is due, and the work itself.
+
+Messages carry ids and may be lost.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from polling import schedule
+from polling import bulk_queries, bulk_run, job_run, jobs, schedule
+from polling.bulk_queries import BulkClaim
+from polling.jobs import JobClaim
 from polling.poll import poll_resource
 from polling.schedule import Claim
 
@@ -22,6 +27,7 @@ CLAIMS_PER_MESSAGE = 10
 # Claims that wait in the queue for longer than their lease are taken again: hand out no more than a few workers
 # get through in that time, and leave the rest due.
 MOST_MESSAGES_WAITING = 200
+JOBS_AT_ONCE = 50
 
 
 @shared_task(ignore_result=True)
@@ -45,6 +51,58 @@ def poll(*, claims: Sequence[tuple[int, int]], **_from_newer_releases: Any) -> N
         except DatabaseError as error:
             # The database is gone, so nothing can be written down: the lease ends by itself and the cursor is due.
             logger.warning("poll broken off", extra={"cursor": cursor_id, "error": str(error)})
+
+
+@shared_task(ignore_result=True)
+def sweep_bulk_queries(**_from_newer_releases: Any) -> None:
+    """Give bulk downloads that are due their next turn."""
+    close_old_connections()
+    try:
+        for claim in bulk_queries.claim():
+            go_on_with_bulk_query.apply_async(kwargs={"query_id": claim.query_id, "epoch": claim.epoch})
+    except (KombuError, RedisError) as error:
+        # What was claimed and not sent is due again when its lease ends.
+        logger.info("sweep broken off, the broker is away", extra={"error": type(error).__name__})
+
+
+@shared_task(ignore_result=True)
+def go_on_with_bulk_query(*, query_id: int, epoch: int, **_from_newer_releases: Any) -> None:
+    """One turn of a bulk download; then whoever waits longest has the next one."""
+    close_old_connections()
+    try:
+        bulk_run.go_on(BulkClaim(query_id, epoch))
+    except DatabaseError as error:
+        logger.warning("bulk query broken off", extra={"bulk_query": query_id, "error": str(error)})
+        return
+    sweep_bulk_queries()
+
+
+@shared_task(ignore_result=True)
+def sweep_jobs(**_from_newer_releases: Any) -> None:
+    """Start the jobs whose time has come."""
+    close_old_connections()
+    try:
+        for claim in jobs.claim(limit=JOBS_AT_ONCE):
+            run_job.apply_async(kwargs={"job_id": claim.job_id, "epoch": claim.epoch})
+    except (KombuError, RedisError) as error:
+        logger.info("sweep broken off, the broker is away", extra={"error": type(error).__name__})
+
+
+@shared_task(ignore_result=True)
+def run_job(*, job_id: int, epoch: int, **_from_newer_releases: Any) -> None:
+    """Make the call of one job."""
+    close_old_connections()
+    try:
+        job_run.run(JobClaim(job_id, epoch))
+    except DatabaseError as error:
+        logger.warning("job broken off", extra={"job": job_id, "error": str(error)})
+
+
+@shared_task(ignore_result=True)
+def forget_old(**_from_newer_releases: Any) -> None:
+    """Delete results that nobody can ask for any more: once an hour is enough."""
+    close_old_connections()
+    bulk_queries.forget_old()
 
 
 def hand_out() -> int:
