@@ -11,11 +11,13 @@ from connectors.sandbox.schema import Record
 def finish_contact(record: Record, before: Record) -> None:
     """Fill in what items leave out; of one type only one is the default, and a newly chosen one wins."""
     items: list[Record] = []
-    known = [item.get("id") for item in before.get("communicationItems", [])]
+    theirs = [item["id"] for item in before.get("communicationItems", []) if isinstance(item.get("id"), int)]
+    known = list(theirs)
     was_default = {item.get("id") for item in before.get("communicationItems", []) if item.get("defaultFlag")}
     for place, item in enumerate(record.get("communicationItems", [])):
         type_id = _communication_type(item)
-        item_id = item.get("id") or max([record["id"] * 10 + place, *[one + 1 for one in known if one]])
+        given = item.get("id")  # of an item that is new, whatever it says
+        item_id = given if given in theirs else max([record["id"] * 10 + place, *[one + 1 for one in known]])
         known.append(item_id)
         value, is_default = str(item.get("value", "")), bool(item.get("defaultFlag"))
         items.append(communication_item(item_id, type_id, value, is_default=is_default))

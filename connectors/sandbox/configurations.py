@@ -41,10 +41,6 @@ _DEFAULTS: Record = {
 _NAMES = ("LAPTOP", "SRV", "PRN", "SW", "Réception")
 
 
-def _finish(_configuration: Record, _surroundings: Surroundings) -> None:
-    """Nothing follows from the rest."""
-
-
 def _invent(record_id: int, surroundings: Surroundings) -> Record:
     name = f"{surroundings.pick(_NAMES)}-{record_id:03d}"
     record: Record = {
@@ -74,6 +70,4 @@ def _invent(record_id: int, surroundings: Surroundings) -> Record:
     return record
 
 
-SUBJECT = Subject(
-    schema=CONFIGURATION, defaults=_DEFAULTS, invent=_invent, finish=_finish, callback_type="configuration"
-)
+SUBJECT = Subject(schema=CONFIGURATION, defaults=_DEFAULTS, invent=_invent)

@@ -15,7 +15,8 @@
     GET, DELETE /_sandbox/requests
     POST   /_sandbox/clock               {"offset": seconds}, {"freeze": text}, {"resume": true}, {"advance": seconds}
 
-A collection is contacts, companies, tickets, time_entries, or registrations: those for callbacks.
+A collection is contacts, companies, tickets, time_entries, notes (of all tickets: ticketId says of which),
+configurations, opportunities, user_defined_fields, schedule_entries, or registrations: those for callbacks.
 They take no credentials: the server listens on loopback only.
 """
 

@@ -46,10 +46,6 @@ _DEFAULTS: Record = {
 _NAMES = ("Laptops for the new office", "Firewall & VPN renewal", "Cloud backup, 3 years", "Migration à la carte")
 
 
-def _finish(_opportunity: Record, _surroundings: Surroundings) -> None:
-    """Nothing follows from the rest."""
-
-
 def _invent(record_id: int, surroundings: Surroundings) -> Record:
     close_date = SEEDED_FROM.replace(year=2024, month=record_id % 12 + 1, day=15, hour=0)
     record: Record = {
@@ -77,4 +73,4 @@ def _invent(record_id: int, surroundings: Surroundings) -> Record:
     return record
 
 
-SUBJECT = Subject(schema=OPPORTUNITY, defaults=_DEFAULTS, invent=_invent, finish=_finish, callback_type="opportunity")
+SUBJECT = Subject(schema=OPPORTUNITY, defaults=_DEFAULTS, invent=_invent)

@@ -90,7 +90,8 @@ def concerns(registration: Record, *, type_: str, record: Record) -> bool:
         return True
     if level == type_:
         return bool(record["id"] == wanted)
-    reference, several = record.get(level), record.get(f"{level}s")
+    name = level.removesuffix("id")  # of opportunities the level is called StatusId
+    reference, several = record.get(name), record.get(f"{name}s")
     named = [reference, *(several if isinstance(several, list) else [])]
     return wanted is not None and any(isinstance(one, dict) and one.get("id") == wanted for one in named)
 

@@ -71,4 +71,4 @@ def _invent(record_id: int, surroundings: Surroundings) -> Record:
     return {**entry, "name": f"Ticket #{entry['objectId']}"}
 
 
-SUBJECT = Subject(schema=ENTRY, defaults=_DEFAULTS, invent=_invent, finish=_finish, callback_type="schedule")
+SUBJECT = Subject(schema=ENTRY, defaults=_DEFAULTS, invent=_invent, finish=_finish)

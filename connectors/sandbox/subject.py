@@ -54,10 +54,8 @@ class Subject:
     """What a POST, or a PUT, leaves to the server."""
     invent: Callable[[int, Surroundings], Record]
     """A whole record for an id, without `_info`."""
-    finish: Callable[[Record, Surroundings], None]
+    finish: Callable[[Record, Surroundings], None] | None = None
     """Fills in what follows from the rest. Raises Refusal (400)."""
-    callback_type: str = ""
-    """Blank: nobody is called back about these."""
 
     def seeded(self, ids: Iterable[int], surroundings: Surroundings) -> Iterator[tuple[Record, datetime]]:
         """Whole records with the moments they were saved at. `ids` ascend."""

@@ -6,32 +6,22 @@ import copy
 import json
 import re
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connectors.sandbox import catalogue, registering
+from connectors.sandbox.answers import is_id
 from connectors.sandbox.charging import finish_time_entry
 from connectors.sandbox.clock import parse_stamp, stamp
 from connectors.sandbox.collection import Collection
 from connectors.sandbox.communications import finish_contact
 from connectors.sandbox.defaults import DEFAULTS
-from connectors.sandbox.references import company_reference, contact_reference
+from connectors.sandbox.referring import NotReferable, referred
 from connectors.sandbox.refusals import Problem, bad_request, encode, invalid_object
 from connectors.sandbox.schema import Field, Record, Schema
 from connectors.sandbox.subject import Subject, Surroundings, resource_of
 
-_COMPANY_FIELDS = frozenset({"company", "parentCompany", "billToCompany", "shipToCompany"})
-_CONTACT_FIELDS = frozenset(
-    [
-        "contact",
-        "defaultContact",
-        "managerContact",
-        "assistantContact",
-        "billingContact",
-        "shipToContact",
-        "billToContact",
-    ]
-)
+GREATEST_NUMBER = 10**15
 _TYPE_NAMES = {"text": "String", "number": "Number", "boolean": "Boolean", "datetime": "DateTime"}
 
 
@@ -130,7 +120,12 @@ class Writer:
         if found.type == "reference":
             if not isinstance(value, dict):
                 raise self._mismatch(found, "Reference")
-            return self._referred(found, value)
+            try:
+                return referred(self._schema, found.name, value, self._surroundings)
+            except NotReferable as refused:
+                raise _Refused(
+                    Problem(code="NotFound", message=str(refused), resource=self._resource, field=refused.field)
+                ) from refused
         value = _scalar(found, value)
         if value is None:
             raise self._mismatch(found, _TYPE_NAMES[found.type])
@@ -139,36 +134,12 @@ class Writer:
             raise _Refused(Problem(code="MaxLengthField", message=message, **self._at(found.name)))
         return value
 
-    def _referred(self, found: Field, value: Record) -> Record:
-        """The whole reference that an id, an identifier or a name stands for."""
-        kind, entries = self._entries(found.name)
-        if entries is None:
-            return {**value, "_info": {}}
-        by = next((key for key in ("id", "identifier", "name") if key in value), "id")
-        wanted = str(value.get(by)).lower()
-        named = [entry for entry in entries if by in value and str(entry.get(by)).lower() == wanted]
-        if named and self._schema.kind == "Ticket" and found.name == "status" and by == "name":
-            return {"name": named[0]["name"]}  # which one it is depends on the board
-        if len(named) == 1 or (named and by != "name"):
-            return {"_info": {}, **copy.deepcopy(named[0])}
-        message = f"More than one {kind} has the name {wanted}" if named else f"{kind} {wanted} not found"
-        problem = Problem(code="NotFound", message=message, resource=self._resource, field=f"{found.name}/{by}")
-        raise _Refused(problem)
-
-    def _entries(self, name: str) -> tuple[str, Iterable[Record] | None]:
-        """What a reference field may name, and what messages call that; None: anything."""
-        if name in _COMPANY_FIELDS:
-            return "Company", (company_reference(row.record) for row in self._surroundings.companies.rows())
-        if name in _CONTACT_FIELDS:
-            return "Contact", (contact_reference(row.record) for row in self._surroundings.contacts.rows())
-        kind, entries = catalogue.TABLES.get((self._schema.kind, name), (name, None))
-        return kind, entries.values() if entries is not None else None
-
     def _finished(self, record: Record, *, before: Record | None = None) -> Record:
         """What the server fills in by itself, and the rules that need the whole record."""
         self._require(record, self._schema.required)
         if self._subject is not None:
-            self._subject.finish(record, self._surroundings)
+            if self._subject.finish is not None:
+                self._subject.finish(record, self._surroundings)
             return record
         if self._schema.kind == "Contact":
             finish_contact(record, before or {})
@@ -272,7 +243,8 @@ def _scalar(found: Field, value: Any) -> Any:
     if found.type == "number":
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,15}", value):
             return int(value)
-        return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return value if is_number and abs(value) < GREATEST_NUMBER else None  # NaN is not less either
     moment = parse_stamp(value) if isinstance(value, str) else None
     return stamp(moment) if moment else None
 
@@ -285,7 +257,7 @@ def _operate_in_array(items: list[Any], op: str, rest: list[str], value: Any, pa
     if index == "-" and op == "add" and not names:
         items.append(value)
         return
-    if not (index.isascii() and index.isdigit() and int(index) < len(items)) or len(names) > 1:
+    if not (is_id(index) and int(index) < len(items)) or len(names) > 1:
         raise bad_request(f"The path '{path}' points at nothing.")
     holder: Any = items[int(index)] if names else items
     key: Any = names[0] if names else int(index)

@@ -38,6 +38,13 @@ def test_records_are_changed_without_credentials(sandbox, control):
     assert control("GET", "/contacts") == sandbox.contacts.ids()
 
 
+def test_records_of_every_kind_are_made_by_hand(sandbox, control):
+    for name in sandbox.collections:
+        made = control("POST", f"/{name}", {}, status=201)
+        assert made["id"] in control("GET", f"/{name}")
+        assert control("GET", "")[name] == len(sandbox.collections[name])
+
+
 def test_hidden_records_are_revealed(sandbox, control):
     made = control("POST", "/tickets", {"is_hidden": True}, status=201)
     assert made["id"] not in sandbox.tickets.ids()
@@ -133,6 +140,7 @@ def test_mistakes_are_told(control, method, path, body, status):
 def test_command_prints_its_credentials_answers_and_ends_on_sigterm():
     command = [sys.executable, "-m", "connectors.sandbox", "--port", "0", "--contacts", "3", "--companies", "1"]
     command += ["--tickets", "1", "--time-entries", "2", "--public-key", "p", "--private-key", "q"]
+    command += ["--notes", "0", "--configurations", "4", "--opportunities", "0", "--schedule-entries", "0"]
     command += ["--integrator-username", "i", "--integrator-password", "j"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -140,6 +148,8 @@ def test_command_prints_its_credentials_answers_and_ends_on_sigterm():
             told = json.loads(process.stdout.readline())
             answer = requests.get(told["baseUrl"] + CONTACTS, auth=("acme+p", "q"), timeout=10)
             assert len(answer.json()) == 3
+            counts = requests.get(f"{told['url']}/_sandbox", timeout=10).json()
+            assert (counts["configurations"], counts["notes"]) == (4, 0)
             headers = {"x-cw-usertype": "integrator"}
             answer = requests.get(f"{told['baseUrl']}/time/entries", auth=("acme+i", "j"), headers=headers, timeout=10)
             assert len(answer.json()) == 2

@@ -6,6 +6,7 @@ from typing import Any
 
 from connectors.sandbox import Sandbox
 from connectors.sandbox.schema import COMPANY, CONTACT, TICKET, TIME_ENTRY
+from connectors.sandbox.subjects import SUBJECTS
 
 COUNTS: dict[str, Any] = {
     "contacts": 300,
@@ -90,3 +91,26 @@ def test_contacts_and_tickets_refer_to_companies_there_are():
         used = {row.record["company"]["id"] for row in collection.rows() if "company" in row.record}
         assert used <= known
         assert len(used) > 10
+
+
+def test_everything_else_has_the_fields_it_declares_and_refers_to_what_there_is():
+    sandbox = Sandbox(**COUNTS)
+    for name, subject in SUBJECTS.items():
+        collection = sandbox.collections[name]
+        declared = {field.name for field in subject.schema.fields.values()}
+        for row in collection.rows():
+            record = row.record
+            assert set(record) <= declared
+            assert all(record.get(required) for required in (*subject.schema.required, "_info"))
+            for field, referred in (("company", sandbox.companies), ("contact", sandbox.contacts)):
+                assert field not in record or referred.row(record[field]["id"])
+            for field in ("ticketId", "objectId"):
+                assert field not in record or sandbox.tickets.row(record[field])
+    attached = [sandbox.attachments.of(number) for number in sandbox.tickets.ids()]
+    assert sum(map(len, attached)) == 10
+
+
+def test_nothing_belongs_to_what_is_not_there():
+    sandbox = Sandbox(contacts=0, companies=0, tickets=0)
+    names = ("notes", "configurations", "opportunities", "schedule_entries")
+    assert [len(sandbox.collections[name]) for name in names] == [0, 0, 0, 0]

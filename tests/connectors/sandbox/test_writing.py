@@ -92,6 +92,9 @@ def test_post_answers_with_the_fields_asked_for(call):
             [("NotFound", "communicationItems/type/id")],
         ),
         (TICKETS, {"summary": "x", "company": {"id": 1}, "board": {"id": 77}}, [("NotFound", "board/id")]),
+        (TICKETS, {"summary": "x", "company": {"id": 1}, "status": {"name": "Lost"}}, [("NotFound", "status/name")]),
+        (COMPANIES, {"identifier": "N", "name": "N", "market": {"name": "Moon"}}, [("NotFound", "market/name")]),
+        (CONTACTS, {"firstName": "A", "portalSecurityLevel": 10**15}, [("InvalidField", "portalSecurityLevel")]),
     ],
 )
 def test_post_is_refused_with_its_problems(sandbox, call, path, body, expected):
@@ -114,6 +117,13 @@ def test_company_identifier_is_taken_once(call):
     body = {"identifier": "NewCo", "name": "New Co", "addressLine1": "1 Street"}
     assert call("POST", COMPANIES, json=body).status_code == 201
     assert problems(call("POST", COMPANIES, json=body | {"identifier": "newco"})) == [("ObjectExists", "identifier")]
+
+
+@pytest.mark.parametrize("number", [b"1e400", b"-Infinity", b"NaN"])
+def test_number_that_is_none_is_refused(call, number):
+    body = b'{"firstName":"A","portalSecurityLevel":%s}' % number
+    answer = call("POST", CONTACTS, data=body, headers={"Content-Type": "application/json"})
+    assert problems(answer) == [("InvalidField", "portalSecurityLevel")]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[1,", b"null", b"[]", b'"text"', b'{"firstName":"\\ud800"}', b"\xff"])
@@ -185,6 +195,7 @@ def test_path_of_the_wrong_case_or_of_a_read_only_field_is_refused(sandbox, call
         {"op": "replace", "value": "x"},
         {"op": "replace", "path": "/communicationItems/9/value", "value": "x"},
         {"op": "replace", "path": "/communicationItems/x", "value": {}},
+        {"op": "remove", "path": f"/communicationItems/{'9' * 5000}"},
         {"op": "add", "path": "/communicationItems/-", "value": "x"},
         "text",
     ],
@@ -249,6 +260,16 @@ def test_status_belongs_to_its_board(call):
         {"op": "replace", "path": "status", "value": {"id": 24}},
     )
     assert answer.json()["closedFlag"] is True
+
+
+def test_status_is_found_by_its_name_on_the_board_of_the_ticket(call):
+    body = {"summary": "x", "company": {"id": 1}, "board": {"name": "alerts"}, "status": {"name": "closed"}}
+    made = call("POST", TICKETS, json=body).json()
+    assert (made["status"]["id"], made["status"]["name"], made["closedFlag"]) == (44, "Closed", True)
+    path = f"{TICKETS}/{made['id']}"
+    changes = [("status", {"name": "New"}), ("board", {"id": 2})]  # in whatever order
+    record = patch(call, path, *({"op": "replace", "path": name, "value": value} for name, value in changes)).json()
+    assert (record["board"]["id"], record["status"]["id"]) == (2, 20)
 
 
 # PUT, DELETE, what is not there
