@@ -30,8 +30,8 @@ def notified(platform: Platform, key: str) -> list[dict[str, Any]]:
     found = [one for one in platform.sink.received if one.path.endswith(key)]
     for one in found:
         platform.sink.received.remove(one)
-        assert one.headers["elements-webhook-signature"] == signature(one.body)
-        assert one.headers["elements-webhook-id"] != ""
+        assert one.headers["Elements-Webhook-Signature"] == signature(one.body)
+        assert one.headers["Elements-Webhook-Id"] != ""
     return [one.json for one in found]
 
 
