@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.api.RequestIdMiddleware",
+    "config.usage.UsageMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -113,6 +114,7 @@ CELERY_TASK_ROUTES = {
     "polling.tasks.*": {"queue": "polling"},
     "events.tasks.deliver": {"queue": "delivery"},
     "events.tasks.*": {"queue": "callbacks"},
+    "instances.tasks.*": {"queue": "callbacks"},
 }
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -158,6 +160,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 5.0,
         "options": {"queue": "callbacks", "expires": 10},
     },
+    "forget old calls": {
+        "task": "instances.tasks.forget_old_calls",
+        "schedule": 3600.0,
+        "options": {"queue": "callbacks", "expires": 3600},
+    },
     "forget old callbacks": {
         "task": "events.tasks.forget_old",
         "schedule": 3600.0,
@@ -202,6 +209,8 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "rest_framework.negotiation.DefaultContentNegotiation",
     "URL_FORMAT_OVERRIDE": None,
 }
+# Who called what, for GET /usage.
+USAGE_DAYS = env.int("USAGE_DAYS", 7)
 # Larger bodies than any notification or instance needs are refused before they are parsed.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("REQUEST_BODY_LIMIT", 1024 * 1024)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 
@@ -21,5 +22,9 @@ application = with_short_chain(get_wsgi_application())
 
 # Nobody took callbacks while there was no server.
 from events import suspicion  # noqa: E402  # Django is set up only now
+from instances.usage import RECORDER  # noqa: E402
 
 suspicion.note_trouble(reason="the web server was started")
+
+RECORDER.start()
+atexit.register(RECORDER.stop)

@@ -28,14 +28,17 @@ class RowPage(Generic[Row]):
     """One page of rows."""
 
     rows: Sequence[Row]
-    total_count: int
+    total_count: int | None
+    """None: they were not counted."""
     next_page_token: str | None
     """None: this was the last page."""
     warning: str = ""
 
     def response(self, data: Sequence[Any]) -> Response:
         """`data` (the rows as they are shown) with the headers that clients page by."""
-        headers = {"Elements-Returned-Count": str(len(data)), "Elements-Total-Count": str(self.total_count)}
+        headers = {"Elements-Returned-Count": str(len(data))}
+        if self.total_count is not None:
+            headers["Elements-Total-Count"] = str(self.total_count)
         if self.next_page_token is not None:
             headers["Elements-Next-Page-Token"] = self.next_page_token
         if self.warning:
@@ -44,9 +47,18 @@ class RowPage(Generic[Row]):
 
 
 def page_of(
-    queryset: QuerySet[Row], request: Request, *, is_newest_first: bool = False, default_size: int = DEFAULT_PAGE_SIZE
+    queryset: QuerySet[Row],
+    request: Request,
+    *,
+    is_newest_first: bool = False,
+    default_size: int = DEFAULT_PAGE_SIZE,
+    is_counted: bool = True,
+    offset: str = "",
 ) -> RowPage[Row]:
-    """The page of `queryset` that the request asks for, in the order of the primary key. Raises InvalidRequest."""
+    """The page of `queryset` that the request asks for, in the order of the primary key. Raises InvalidRequest.
+
+    `is_counted` is for lists that may grow long. `offset` names a parameter that counts pages from 0, beside `page`.
+    """
     asked_size = _number(request, "pageSize", default=default_size)
     size = min(asked_size, LARGEST_PAGE_SIZE)
     rows = queryset.order_by("-pk" if is_newest_first else "pk")
@@ -56,24 +68,27 @@ def page_of(
         rows = rows.filter(pk__lt=last_seen) if is_newest_first else rows.filter(pk__gt=last_seen)
         skipped = 0
     else:
-        skipped = (_number(request, "page", default=1) - 1) * size
+        number = _number(request, "page", default=1)
+        if offset and "page" not in request.query_params:
+            number = _number(request, offset, default=0, least=0) + 1
+        skipped = (number - 1) * size
     # One more than asked for tells whether there is a next page. PostgreSQL's OFFSET ends at 63 bits.
     found = list(rows[skipped : skipped + size + 1]) if skipped < LARGEST_NUMBER - size - 1 else []
     page = found[:size]
     return RowPage(
         rows=page,
-        total_count=queryset.count(),
+        total_count=queryset.count() if is_counted else None,
         next_page_token=_token(page[-1].pk) if len(found) > size else None,
         warning=f"pageSize was clipped to {LARGEST_PAGE_SIZE}" if asked_size > size else "",
     )
 
 
-def _number(request: Request, name: str, *, default: int) -> int:
+def _number(request: Request, name: str, *, default: int, least: int = 1) -> int:
     text = request.query_params.get(name, "")
     if not text:
         return default
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) < 1:
-        raise InvalidRequest(f"{name}: send a whole number from 1 on")
+    if not (text.isascii() and text.isdecimal()) or int(text[:20]) < least:
+        raise InvalidRequest(f"{name}: send a whole number from {least} on")
     return min(int(text[:20]), LARGEST_NUMBER)
 
 

@@ -1,7 +1,12 @@
-"""Paths of this subject."""
+"""The calls of an organization."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from instances import usage_api
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("usage", usage_api.UsageView.as_view()),
+    path("usage/<str:request_id>", usage_api.CallView.as_view()),
+]
