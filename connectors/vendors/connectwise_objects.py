@@ -1,6 +1,6 @@
 """Collections of ConnectWise that are passed through as they are, by the name that the hub gives them. Data only.
 
-What no table has is still read by its path: `service/boards/1/statuses`.
+What this table has not is still read by its path: `service/boards/1/statuses`.
 """
 
 from __future__ import annotations
@@ -12,22 +12,20 @@ VENDOR_OBJECTS: Mapping[str, str] = MappingProxyType(
     {
         # Service desk
         "boards": "/service/boards",
+        "email-templates": "/service/emailTemplates",
         "impacts": "/service/impacts",
         "knowledge-base-articles": "/service/knowledgeBaseArticles",
         "priorities": "/service/priorities",
         "service-codes": "/service/codes",
-        "service-emails": "/service/emailTemplates",
         "service-locations": "/service/locations",
         "severities": "/service/severities",
         "slas": "/service/SLAs",
         "sources": "/service/sources",
         "surveys": "/service/surveys",
-        "service-teams": "/service/teams",
         # Companies and contacts
         "address-formats": "/company/addressFormats",
         "communication-types": "/company/communicationTypes",
-        "company-notes": "/company/notes",
-        "company-note-types": "/company/noteTypes",
+        "note-types": "/company/noteTypes",
         "company-statuses": "/company/companies/statuses",
         "company-types": "/company/companies/types",
         "configuration-statuses": "/company/configurations/statuses",
@@ -36,11 +34,9 @@ VENDOR_OBJECTS: Mapping[str, str] = MappingProxyType(
         "contact-relationships": "/company/contacts/relationships",
         "contact-types": "/company/contacts/types",
         "countries": "/company/countries",
-        "managed-devices": "/company/managedDevicesIntegrations",
         "markets": "/company/marketDescriptions",
         "ownership-types": "/company/ownershipTypes",
         "states": "/company/states",
-        "company-teams": "/company/companyTeamMembers",
         "tracks": "/company/tracks",
         # Sales
         "activities": "/sales/activities",
@@ -62,7 +58,6 @@ VENDOR_OBJECTS: Mapping[str, str] = MappingProxyType(
         "billing-terms": "/finance/billingTerms",
         "currencies": "/finance/currencies",
         "invoices": "/finance/invoices",
-        "payments": "/finance/payments",
         "tax-codes": "/finance/taxCodes",
         # Projects
         "projects": "/project/projects",
@@ -77,7 +72,7 @@ VENDOR_OBJECTS: Mapping[str, str] = MappingProxyType(
         "purchase-orders": "/procurement/purchaseOrders",
         "shipment-methods": "/procurement/shipmentMethods",
         "unit-of-measures": "/procurement/unitOfMeasures",
-        "vendor-warehouses": "/procurement/warehouses",
+        "warehouses": "/procurement/warehouses",
         # Schedules, time and expenses
         "schedule-entries": "/schedule/entries",
         "schedule-statuses": "/schedule/statuses",
@@ -91,7 +86,6 @@ VENDOR_OBJECTS: Mapping[str, str] = MappingProxyType(
         "expense-entries": "/expense/entries",
         "expense-types": "/expense/types",
         # The system
-        "callbacks": "/system/callbacks",
         "departments": "/system/departments",
         "documents": "/system/documents",
         "locations": "/system/locations",

@@ -6,6 +6,8 @@ import importlib.resources
 import json
 import re
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,8 +15,8 @@ from connectors import configuration_entries, hub, poller, registry
 from connectors.callbacks import InvalidCallbackTypes
 from connectors.configuration_entries import entries_of
 from connectors.connection import Connection
-from connectors.element import POLLING, WEBHOOK, Element, Resource
-from connectors.errors import InvalidQuery
+from connectors.element import POLLING, WEBHOOK, Element, Operation, Resource
+from connectors.errors import InvalidQuery, OperationNotSupported
 
 ELEMENTS = registry.all_elements()
 RESERVED = re.compile(
@@ -204,6 +206,77 @@ def test_resources_have_names_and_paths(element: Element):
             assert set(resource.field_types) <= set(resource.provider_names), resource.name
             assert not set(resource.child_fields) & set(resource.provider_names), resource.name
             assert doubled([name.casefold() for name in resource.provider_names]) == [], resource.name
+
+
+@every_element
+def test_fields_say_what_can_be_written(element: Element):
+    for resource in element.resources:
+        fields = {one.name: one for one in resource.fields}
+        assert doubled([one.name for one in resource.fields]) == [], resource.key
+        assert not resource.fields or "id" in fields, resource.key
+        for one in resource.fields:
+            assert not (one.is_required and one.is_read_only), f"{resource.key}.{one.name}"
+            assert one.longest is None or (one.type == "text" and one.longest > 0), f"{resource.key}.{one.name}"
+        if "create" in resource.operations:
+            assert any(one.is_required for one in resource.fields), resource.key
+            assert resource.created_by, resource.key
+
+
+@every_element
+def test_what_can_be_changed_can_be_read(element: Element):
+    for resource in element.resources:
+        if resource.operations & {"replace", "update"}:
+            assert "get" in resource.operations, resource.key
+
+
+@every_element
+def test_what_belongs_to_a_record_says_how(element: Element):
+    for resource in element.resources:
+        is_told = "{parent}" in resource.path or any("{parent}" in text for text in resource.of_parent.values())
+        assert is_told is bool(resource.parent), resource.key
+        assert "/" not in resource.parent, resource.key
+        if resource.parent:
+            assert "get" in element.resource(resource.parent).operations, resource.key
+
+
+@every_element
+def test_every_resource_is_found_by_its_path(element: Element):
+    for resource in element.resources:
+        collection = f"{resource.parent}/5/{resource.name}" if resource.parent else resource.name
+
+        assert hub.locate(element, collection).resource is resource
+        assert hub.locate(element, f"{collection}/7").record_id == "7"
+        concrete = hub.locate(element, collection).concrete()
+        assert "{parent}" not in concrete.path + "".join(concrete.of_parent.values()), resource.key
+
+
+@every_element
+def test_collections_that_are_passed_through_hide_no_resource(element: Element):
+    resources = {resource.name for resource in element.resources if not resource.parent}
+    for name, path in element.vendor_objects.items():
+        assert SIMPLE_NAME.fullmatch(name), name
+        assert name not in resources
+        assert name not in ("objects", "ping", "bulk", "hubs", "elements", "instances", "events", "jobs", "usage")
+        assert re.fullmatch(r"(/[A-Za-z]+)+", path), name
+        assert hub.locate(element, name).resource.path == path
+    assert doubled(list(element.vendor_objects.values())) == []
+
+
+@every_element
+def test_what_is_not_declared_costs_no_call(element: Element):
+    connection = Connection(element=element, configuration={})
+    writes: dict[Operation, tuple[Callable[..., object], tuple[Any, ...]]] = {
+        "create": (hub.create, ({},)),
+        "replace": (hub.replace, ("7", {})),
+        "update": (hub.update, ("7", {})),
+        "delete": (hub.delete, ("7",)),
+    }
+    for resource in element.resources:
+        collection = f"{resource.parent}/5/{resource.name}" if resource.parent else resource.name
+        for operation, (write, arguments) in writes.items():
+            if operation not in resource.operations:
+                with pytest.raises(OperationNotSupported):
+                    write(connection, collection, *arguments)
 
 
 @every_element

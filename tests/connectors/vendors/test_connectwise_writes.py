@@ -16,7 +16,13 @@ values = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.fi
 
 
 def test_changes_replace_members_whole_and_remove_nulls():
-    document = {"summary": "New", "company": {"identifier": "Acme"}, "title": None, "approved": False, "types": []}
+    document: writes.Document = {
+        "summary": "New",
+        "company": {"identifier": "Acme"},
+        "title": None,
+        "approved": False,
+        "types": [],
+    }
 
     assert writes.changes(document) == [
         {"op": "replace", "path": "/summary", "value": "New"},
@@ -29,7 +35,7 @@ def test_changes_replace_members_whole_and_remove_nulls():
 
 @settings(max_examples=50)
 @given(st.dictionaries(names, values, max_size=6))
-def test_changes_carry_every_member_once(document):
+def test_changes_carry_every_member_once(document: writes.Document):
     changes = writes.changes(document)
 
     assert {change["path"].removeprefix("/"): change.get("value") for change in changes} == document

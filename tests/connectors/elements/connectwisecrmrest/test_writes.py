@@ -68,7 +68,7 @@ def last_call(sandbox: Sandbox) -> tuple[str, str, Any]:
     return call.method, call.endpoint, orjson.loads(call.body or b"null")
 
 
-WRITTEN = {
+WRITTEN: dict[str, dict[str, Any]] = {
     "contacts": {"firstName": "Zoë"},
     "organizations": {"identifier": "NewOne", "name": "New One"},
     "incidents": {"summary": "No paper", "company": {"identifier": "Acme"}},
@@ -88,7 +88,7 @@ WRITTEN = {
     },
     "fields": {"podId": 1, "fieldTypeIdentifier": "Text", "sequenceNumber": 1, "caption": "Region"},
 }
-CHANGED = {
+CHANGED: dict[str, dict[str, Any]] = {
     "contacts": {"lastName": "O'Brien"},
     "organizations": {"city": "Tampa"},
     "incidents": {"summary": "Paper jam"},
