@@ -1,6 +1,6 @@
 """`make bench`: every figure as a ratio against the floor and the naive way, from one run.
 
-ARGS='poll', 'delivery' or 'callbacks' runs one of them.
+ARGS='poll', 'delivery', 'callbacks' or 'hub' runs one of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 from benchmarks.harness import servers
 
-BENCHMARKS = ("poll", "delivery", "callbacks")
+BENCHMARKS = ("poll", "delivery", "callbacks", "hub")
 
 
 def main() -> None:

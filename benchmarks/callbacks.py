@@ -126,7 +126,7 @@ def run(*, rounds: int = ROUNDS) -> str:
             with connection.cursor() as cursor:
                 cursor.execute("TRUNCATE events_callback")
                 cursor.execute("CHECKPOINT")
-            found = _load(load, ports[name], requests[name], seconds=seconds, rate=rate)
+            found = load_with(load, ports[name], requests[name], seconds=seconds, rate=rate)
             with connection.cursor() as cursor:
                 cursor.execute("SELECT count(*) FROM events_callback")
                 assert cursor.fetchone() == (found[0],), "every callback that was answered is stored"
@@ -154,7 +154,7 @@ def run(*, rounds: int = ROUNDS) -> str:
     return "\n\n".join(table(one) for one in (rows, ratios, answers))
 
 
-def _load(
+def load_with(
     program: Path, port: int, request: Path, *, seconds: float, rate: int
 ) -> tuple[int, int, float, int, int, int]:
     """Answers, those that were not 200, seconds, and the percentiles in microseconds."""

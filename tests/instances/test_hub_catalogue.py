@@ -1,7 +1,13 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
+from connectors import elements, registry
+from instances.models import Instance
 from tests.api_client import Api
 from tests.factories import InstanceFactory
 
@@ -97,3 +103,44 @@ def test_hub_has_the_names_that_the_platform_keeps_for_itself_without_one(api):
 
     assert "GET /objects" in api.through(instance).get("/hubs/crm/usage").json()["message"]
     assert api.get("/hubs/crm/usage").status_code == 401
+
+
+BOOKKEEPING = """
+from dataclasses import replace
+
+from connectors.elements.connectwisecrmrest.definition import ELEMENT as CRM
+
+ACCOUNTS = replace(CRM.resource("organizations"), name="accounts")
+ELEMENT = replace(CRM, key="bookkeeping", id=9002, hub="finance", resources=(ACCOUNTS,), poller_configuration={})
+"""
+
+
+@pytest.fixture
+def bookkeeping(tmp_path: Path) -> Iterator[str]:
+    """The key of an element that has a resource `accounts`."""
+    folder = tmp_path / "bookkeeping"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "definition.py").write_text(BOOKKEEPING)
+    elements.__path__.append(str(tmp_path))
+    registry.all_elements.cache_clear()
+    yield "bookkeeping"
+    elements.__path__.remove(str(tmp_path))
+    registry.all_elements.cache_clear()
+    for name in [one for one in sys.modules if one.startswith("connectors.elements.bookkeeping")]:
+        del sys.modules[name]
+
+
+def test_accounts_are_records_for_the_token_of_an_element_that_has_some(api, sandbox, credentials, bookkeeping):
+    instance = InstanceFactory.create(user=api.user, sent=credentials)
+    Instance.objects.update(element_key=bookkeeping)
+    through = api.through(instance)
+    number = sandbox.companies.ids()[0]
+
+    assert through.get("/accounts").json() == through.get("/hubs/finance/accounts").json()
+    assert through.get(f"/accounts/{number}").json()["id"] == number
+    assert through.get("/accounts/settings").json() == api.get("/accounts/settings").json()
+    assert api.get("/accounts").status_code == 404
+    assert ANYBODY.get("/accounts").status_code == 401
+    Instance.objects.update(is_disabled=True)
+    assert through.get("/accounts").status_code == 403

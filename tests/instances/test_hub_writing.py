@@ -34,7 +34,8 @@ def instance(provider, owner):
 
 @pytest.fixture
 def hub_api(api, instance) -> Api:
-    return api.through(instance)
+    caller: Api = api.through(instance)
+    return caller
 
 
 @pytest.fixture
