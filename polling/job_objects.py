@@ -58,7 +58,7 @@ def job_object(job: Job, *, shows_bodies: bool) -> dict[str, Any]:
         "description": job.description,
         "elementInstanceId": job.instance_id,
         "method": job.method,
-        "uri": f"/{job.uri}",
+        "uri": job.uri,
         "trigger": {"cron": job.cron},
         "disabled": not job.is_active,
         "disabledReason": job.stopped_reason,

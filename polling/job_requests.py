@@ -32,7 +32,7 @@ class JobRequest:
     description: str
     method: str
     uri: str
-    """The path behind the hub's name."""
+    """A path of the hub API as it was sent, without its query string."""
     query: Mapping[str, str] = field(repr=False)
     body: Mapping[str, Any] | None = field(repr=False)
     cron: str
@@ -47,10 +47,11 @@ def parse(
     method = _text(sent, "method", default="GET").upper()
     if method not in METHODS:
         raise InvalidRequest(f"method: send one of {', '.join(METHODS)}")
-    uri, query = _uri(_text(sent, "uri"))
+    uri, _, query_string = _text(sent, "uri").partition("?")
+    query = _parameters(query_string)
     query |= _query(sent.get("query"))
     try:
-        operation_of(hub.locate(element, uri, transformations=transformations), method)
+        operation_of(hub.locate(element, path_of(uri), transformations=transformations), method)
     except UnknownResource as error:
         raise InvalidRequest(f"uri: {error}") from error
     trigger = sent.get("trigger")
@@ -92,16 +93,17 @@ def operation_of(target: Target, method: str) -> Operation:
     return operation
 
 
-def _uri(text: str) -> tuple[str, dict[str, str]]:
-    """Path behind the hub and parameters, of any form in which a path of the hub API is written."""
-    path, _, query = text.strip().partition("?")
-    if "://" in path:
-        raise InvalidRequest("uri: send a path such as /hubs/crm/contacts; a job calls its own instance only")
-    path = _HUB.sub("", _BASE_PATH.sub("", path)).strip("/")
-    if not path:
-        raise InvalidRequest("uri: send a path such as /hubs/crm/contacts")
+def path_of(uri: str) -> str:
+    """The path behind the hub's name, of any form in which clients write one. Raises InvalidRequest."""
+    path = _HUB.sub("", _BASE_PATH.sub("", uri.strip())).strip("/")
+    if not path or "://" in path or path.partition("/")[0] == "hubs":
+        raise InvalidRequest("uri: send a path such as /hubs/crm/contacts; a job calls the hub of its own instance")
+    return path
+
+
+def _parameters(query_string: str) -> dict[str, str]:
     try:
-        return path, _checked(hub.parse_query(query))
+        return _checked(hub.parse_query(query_string))
     except InvalidQuery as error:
         raise InvalidRequest(f"uri: {error}") from error
 

@@ -15,7 +15,7 @@ from connectors.records import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
 from instances.configuration import connection_of
 from instances.errors import InvalidRequest
 from polling import jobs
-from polling.job_requests import operation_of
+from polling.job_requests import operation_of, path_of
 from polling.jobs import JobClaim
 from polling.models import Job
 from polling.schedule import LostLease
@@ -51,7 +51,7 @@ def run(claim: JobClaim) -> None:
 
 def call(connection: Connection, job: Job) -> None:
     """Raises the errors of `connectors.errors`, and InvalidRequest where the path no longer leads anywhere."""
-    target = hub.locate(connection.element, job.uri, transformations=connection.transformations)
+    target = hub.locate(connection.element, path_of(job.uri), transformations=connection.transformations)
     fields: Mapping[str, Any] = job.body or {}
     record_id = target.record_id or ""
     match operation_of(target, job.method):

@@ -72,7 +72,7 @@ class Job(models.Model):
     description = models.TextField(blank=True)
     method = models.CharField(max_length=6)
     uri = models.TextField()
-    """The path behind the hub's name: `contacts`, `incidents/5/comments`."""
+    """A path of the hub API: `/hubs/crm/contacts`, `incidents/5/comments`."""
     query = models.JSONField(default=dict)
     body = models.JSONField(null=True)
     cron = models.CharField(max_length=200)
