@@ -49,7 +49,7 @@ class Event(models.Model):
                 condition=Q(organization__isnull=False),
                 name="events_posted",
             ),
-            BrinIndex(fields=["created_at"], name="events_by_time"),  # analytics
+            BrinIndex(fields=["created_at"], name="events_by_time", autosummarize=True),  # analytics
         ]
 
     def __str__(self) -> str:

@@ -70,6 +70,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="event",
-            index=django.contrib.postgres.indexes.BrinIndex(fields=["created_at"], name="events_by_time"),
+            index=django.contrib.postgres.indexes.BrinIndex(
+                fields=["created_at"], name="events_by_time", autosummarize=True
+            ),
         ),
     ]
