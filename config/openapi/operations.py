@@ -24,10 +24,12 @@ _WORD = re.compile(r"[A-Za-z0-9]+")
 
 PARAMETER_DESCRIPTIONS: Mapping[str, str] = {
     "accountId": "The account's id, which is the organization's",
+    "bulkId": "The id of a bulk download",
     "entryId": "The id of a configuration entry, from the list of entries",
     "eventId": "The event's id, a text of digits",
     "hub": "The hub's name, such as `crm`. Any name will do: the token chooses the element",
     "instanceId": "The instance's id",
+    "jobId": "The job's id, such as `job-3` or `poll-7`",
     "keyOrId": "The element's key, such as `connectwisecrmrest`, or its id in the catalogue",
     "notificationId": "The notification's id, which is its event's",
     "objectName": "A collection: a resource of the element, or one of the provider's",

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from instances import provisioning
-from instances.models import User
-from polling import jobs_api, poll_jobs, schedule
+from instances.models import Instance, User
+from polling import poll_jobs, schedule
 from polling.models import Job, PollCursor
 from tests.api_client import Api
 from tests.factories import InstanceFactory
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 JOB = {"name": "Nightly", "method": "GET", "uri": "/hubs/crm/contacts", "trigger": {"cron": "0 0 3 * * ? *"}}
 
 
-def polled(user: User, *resources: str) -> InstanceFactory:
+def polled(user: User, *resources: str) -> Instance:
     """An instance with cursors, as switching events on leaves it."""
     instance = InstanceFactory.create(user=user, sent={"event.notification.enabled": True})
     for resource in resources:
@@ -215,4 +215,4 @@ def test_viewers_look_and_see_no_bodies(caller, colleague, instance):
     assert viewer.post("/jobs", JOB).status_code == 403
     assert viewer.delete(f"/jobs/{job['id']}").status_code == 403
     assert viewer.delete(f"/jobs/poll-{instance.pk}").status_code == 403
-    assert jobs_api.Job.objects.count() == 1
+    assert Job.objects.count() == 1
