@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from django.db.models.functions import Now
 from kombu.exceptions import KombuError
 
 from instances import provisioning
-from polling import doorbell, schedule, tasks
-from polling.models import PollCursor
+from polling import bulk_queries, doorbell, jobs, schedule, tasks
+from polling.job_requests import JobRequest
+from polling.models import BulkQuery, Job, PollCursor
+from tests.polling.bulk_driving import asked
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,3 +167,66 @@ def end_other_connections_from_elsewhere() -> None:
     thread = threading.Thread(target=end)
     thread.start()
     thread.join(10)
+
+
+def test_bulk_downloads_are_rung_for_handed_out_and_go_on_in_turns(instance):
+    """Through the messages that a worker would get, one after the other."""
+    waiting()
+    query = asked(instance, "select * from contacts")
+    doorbell.ring_on_commit(doorbell.BULK_QUERIES)
+    assert [task for task, _ in waiting()] == ["polling.tasks.sweep_bulk_queries"]
+
+    tasks.sweep_bulk_queries(invented_later=True)
+    [(task, arguments)] = waiting()
+    assert task == "polling.tasks.go_on_with_bulk_query"
+    assert arguments["query_id"] == query.pk
+    tasks.go_on_with_bulk_query(**arguments, invented_later=True)
+    query.refresh_from_db()
+    assert (query.state, query.record_count) == (BulkQuery.COMPLETED, 12)
+
+    tasks.go_on_with_bulk_query(**arguments)  # a doubled message
+    assert (waiting(), BulkQuery.objects.get().record_count) == ([], 12)
+
+
+def test_whoever_waits_for_a_turn_gets_it_when_another_has_ended(instance):
+    waiting()
+    queries = [asked(instance, "select * from contacts") for _ in range(bulk_queries.RUNNING_AT_ONCE + 1)]
+    tasks.sweep_bulk_queries()
+    first, *_ = messages = waiting()
+    assert len(messages) == bulk_queries.RUNNING_AT_ONCE
+    tasks.go_on_with_bulk_query(**first[1])
+
+    assert [arguments["query_id"] for _, arguments in waiting()] == [queries[-1].pk]
+
+
+def test_due_jobs_are_handed_out_and_run(instance, owner):
+    wanted = JobRequest(
+        name="Job", description="", method="GET", uri="/contacts", query={}, body=None, cron="0 0 0 * * ?"
+    )
+    job = jobs.create(instance=instance, user=owner, wanted=wanted)
+    tasks.sweep_jobs()
+    assert [task for task, _ in waiting() if task == "polling.tasks.run_job"] == []
+    Job.objects.update(next_run_at=job.created_at)
+
+    tasks.sweep_jobs(invented_later=True)
+    [arguments] = [arguments for task, arguments in waiting() if task == "polling.tasks.run_job"]
+    tasks.run_job(**arguments, invented_later=True)
+    job.refresh_from_db()
+    assert job.last_status == Job.SUCCEEDED
+
+
+def test_a_broker_that_is_away_leaves_bulk_downloads_and_jobs_to_a_later_sweep(instance, no_broker):
+    query = asked(instance, "select * from contacts")
+    tasks.sweep_bulk_queries()
+    doorbell.ring(doorbell.BULK_QUERIES)
+
+    query.refresh_from_db()
+    assert query.leased_until is not None
+
+
+def test_old_results_are_forgotten_by_the_hour(instance):
+    asked(instance, "select * from contacts")
+    BulkQuery.objects.update(created_at=Now() - timedelta(days=settings.BULK_RESULT_DAYS, hours=1))
+    tasks.forget_old(invented_later=True)
+
+    assert not BulkQuery.objects.exists()
