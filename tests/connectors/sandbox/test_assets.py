@@ -107,7 +107,7 @@ def test_configurations_are_attached_to_a_ticket_and_detached(sandbox, call):
     assert call("DELETE", f"{ATTACHED}/{made}").status_code == 404
     call("POST", ATTACHED, json={"id": made})
     call("DELETE", f"{CONFIGURATIONS}/{made}")
-    assert call.ids(ATTACHED) == before
+    assert sandbox.attachments.of(3) == call.ids(ATTACHED) == before
 
 
 @pytest.mark.parametrize("body", [{}, {"id": 999}, {"id": "x"}, {"id": None}, {"id": [1]}])
