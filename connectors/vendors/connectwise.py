@@ -10,7 +10,7 @@ import msgspec
 
 from connectors.egress import Answer
 from connectors.element import Resource
-from connectors.errors import InvalidQuery, RecordNotFound, RequestRefused, TryLater, UnusableAnswer
+from connectors.errors import InvalidQuery, PermissionRefused, RecordNotFound, RequestRefused, TryLater, UnusableAnswer
 from connectors.records import LARGEST_PAGE_SIZE, Page, Query, Record
 from connectors.vendors import connectwise_communications as communications
 from connectors.vendors import connectwise_writes as writes
@@ -24,6 +24,8 @@ __all__ = ["API_PATH", "EXAMPLE_URL", "Call", "ConnectWiseClient", "Login"]
 LONGEST_URL = 1800
 
 _links = re.compile(r'<([^>]*)>\s*;\s*rel="?([a-z]+)"?', re.IGNORECASE)
+# Whoever knows the URL of a callback can post to it. ConnectWise reads paths in any letter case.
+_NOT_SHOWN = "/system/callbacks/"
 _is_record_id = re.compile(r"[0-9]{1,18}").fullmatch
 # Some of the provider's collections, as that of members, know their records by another name too.
 _is_any_id = re.compile(r"(?=[^.]*[A-Za-z0-9])[A-Za-z0-9_.-]{1,64}").fullmatch
@@ -122,7 +124,7 @@ class ConnectWiseClient(Caller):
 
     def create(self, resource: Resource, fields: Mapping[str, Any]) -> Record:
         """Raises InvalidRecord, and TryLater that says so where the record may be there although no answer came."""
-        _check_parent_id(resource)
+        _check_collection(resource)
         document, values = self._sendable(resource, fields, record_id=None)
         if values:
             document[communications.ITEMS] = self._new_items(values, names=[name for name in values if values[name]])
@@ -224,7 +226,7 @@ class ConnectWiseClient(Caller):
         return record
 
     def _filter(self, resource: Resource, query: Query) -> dict[str, str]:
-        _check_parent_id(resource)
+        _check_collection(resource)
         asked = translate(query.where, resource=resource)
         parameters = {"conditions": asked.conditions, "childConditions": asked.child_conditions}
         if query.fields:
@@ -247,8 +249,13 @@ class ConnectWiseClient(Caller):
         return self._call("POST", f"{resource.path}/search", parameters, sent, msgspec.json.encode(body))
 
 
-def _check_parent_id(resource: Resource) -> None:
-    """Raises RecordNotFound where records are asked for by the id of a parent that can be none."""
+def _check_collection(resource: Resource) -> None:
+    """Raises PermissionRefused for what is not shown, and RecordNotFound where a parent's id can be none."""
+    if resource.is_vendors and f"{resource.path}/".casefold().startswith(_NOT_SHOWN):
+        raise PermissionRefused(
+            "Registered callbacks are not shown here, as their URLs are secret; GET /instances/{id}/registrations "
+            "lists those of an instance"
+        )
     types = resource.field_types
     for name, text in resource.of_parent.items():
         if types.get(name) == "number" and not _is_record_id(text):
@@ -257,6 +264,7 @@ def _check_parent_id(resource: Resource) -> None:
 
 def _path_of_record(resource: Resource, record_id: str) -> str:
     """Raises RecordNotFound for what can be no id."""
+    _check_collection(resource)
     if not (_is_record_id(record_id) or (resource.is_vendors and _is_any_id(record_id))):
         raise RecordNotFound(f"{resource.name} have numbers as ids")
     return f"{resource.path}/{record_id}"

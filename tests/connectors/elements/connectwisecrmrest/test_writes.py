@@ -15,6 +15,7 @@ from connectors.errors import (
     InvalidQuery,
     InvalidRecord,
     OperationNotSupported,
+    PermissionRefused,
     RateLimited,
     RecordNotFound,
     RequestRefused,
@@ -335,6 +336,18 @@ def test_collections_of_the_provider_are_read_by_name_and_by_path(connection):
     assert listed(connection, "service/boards/1/statuses")
     assert hub.get(connection, "boards/1/statuses", "10").fields["name"] == "New"
     assert hub.get(connection, "members", "jsmith").fields["id"] == 101
+
+
+@pytest.mark.parametrize("path", ["system/callbacks", "System/CallBacks"])
+def test_addresses_of_callbacks_are_not_shown(connection, sandbox, path):
+    calls = len(sandbox.requests)
+    with pytest.raises(PermissionRefused):
+        hub.find(connection, path)
+    with pytest.raises(PermissionRefused):
+        hub.count(connection, path, where=None)
+    with pytest.raises(PermissionRefused):
+        hub.get(connection, path, "1")
+    assert len(sandbox.requests) == calls
 
 
 def test_what_the_provider_has_not_is_not_found(connection):
