@@ -2,8 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from connectors.sandbox import Sandbox
 from instances.models import Instance, User
@@ -195,3 +198,23 @@ def test_collections_of_the_providers_own_are_read_by_name_and_by_path(hub_api):
     assert hub_api.get(f"/boards/{boards[0]['id']}").json() == boards[0]
     assert hub_api.get(f"/boards/{boards[0]['id']}/statuses").json()
     assert hub_api.get("/boards", where=f"id={boards[0]['id']}").json() == boards[:1]
+
+
+segments = st.sampled_from(
+    ["contacts", "incidents", "boards", "objects", "metadata", "hubs", "crm", "ping", "..", "é", "%00"]
+)
+paths = st.lists(segments | st.text(max_size=6) | st.integers(-1, 9).map(str), max_size=6).map(
+    lambda parts: "/" + "/".join(quote(part, safe="%") for part in parts)
+)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(method=st.sampled_from(["GET", "POST", "PUT", "PATCH"]), path=paths, where=st.text(max_size=8))
+def test_no_path_is_an_error_of_ours(hub_api, method, path, where):
+    query = {"where": where} if method == "GET" else {}
+
+    answer = hub_api.call(method, path, None if method == "GET" else {"firstName": where}, **query)
+
+    assert answer.status_code < 500, answer.content
+    if answer.status_code != 200:
+        assert {"requestId", "message"} <= answer.json().keys()
