@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import os
+from multiprocessing.util import Finalize
 
 from django.core.wsgi import get_wsgi_application
 
@@ -27,4 +27,5 @@ from instances.usage import RECORDER  # noqa: E402
 suspicion.note_trouble(reason="the web server was started")
 
 RECORDER.start()
-atexit.register(RECORDER.stop)
+# The server's workers are forked, and leave without what `atexit` keeps.
+Finalize(None, RECORDER.stop, exitpriority=0)

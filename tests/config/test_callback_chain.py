@@ -22,7 +22,8 @@ from django.test import Client
 from config.callback_chain import PREFIX, callbacks, with_short_chain
 from config.environment import BASE_DIR
 from events.models import Callback, Inbox
-from instances.models import Instance
+from instances.models import ApiCall, Instance
+from tests.api_client import Api
 from tests.factories import InboxFactory, token_of
 from tests.waiting import until
 
@@ -219,6 +220,15 @@ class TestRealServer:
             until(lambda: Inbox.objects.filter(pk=inbox.pk, suspect_reason__contains="slow").exists())
         until(lambda: self.post(server, genuine, b"{}")[0] == 200)
         assert all(bytes(one.body) == b"{}" for one in Callback.objects.all())
+
+    def test_calls_of_the_api_are_recorded(self, server, owner):
+        client = HTTPConnection("127.0.0.1", server, timeout=10)
+        client.request("GET", "/elements/api-v2/instances/count", headers={"Authorization": Api(owner).authorization})
+        answer = client.getresponse()
+        client.close()
+
+        call = until(lambda: ApiCall.objects.filter(request_id=answer.headers["Elements-Request-Id"]).first())
+        assert (call.user_id, call.status, call.path) == (owner.pk, 200, "/elements/api-v2/instances/count")
 
     @contextlib.contextmanager
     def half_sent(self, port: int, path: str) -> Iterator[None]:
