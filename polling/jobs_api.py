@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from instances.api import number
-from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, Principal, instance_of, user_of
+from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
 from instances.configuration import connection_of
 from instances.errors import InvalidRequest, NotFound, NotPermitted
 from instances.models import Organization, User
@@ -26,9 +26,10 @@ _KINDS = (POLL, CALL)
 
 
 class JobsView(APIView):
-    """GET and POST /jobs."""
+    """GET and POST /jobs. A job calls the hub of an instance: whoever makes one sends its token."""
 
-    permission_classes = (NeedsUserAndOrganization,)
+    def get_permissions(self) -> list[Any]:
+        return [NeedsAllThree() if self.request.method == "POST" else NeedsUserAndOrganization()]
 
     def get(self, request: Request) -> Response:
         organization = _organization(request)
@@ -40,9 +41,7 @@ class JobsView(APIView):
     def post(self, request: Request) -> Response:
         user = user_of(request)
         _check_role(user)
-        instance = request.auth.instance if isinstance(request.auth, Principal) else None
-        if instance is None:
-            raise InvalidRequest("A job calls the hub of an instance: send its Element token, too")
+        instance = instance_of(request)
         if instance.is_disabled:
             raise NotPermitted("The instance is disabled; PUT /instances/{id}/enabled enables it")
         wanted = job_requests.parse(

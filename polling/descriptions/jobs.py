@@ -122,9 +122,9 @@ describe(
     ),
     post=Described(
         summary="Schedule a call of the hub",
-        description="Send the Element token besides: it chooses the instance, and without it the answer is 400. What "
-        "the call answers is not kept. Headers are passed over.",
+        description="The token chooses the instance. What the call answers is not kept, and `headers` are passed over.",
         tag=TAG,
+        credentials="both",
         body=NEW_JOB,
         body_example=_SENT,
         answer=JOB,

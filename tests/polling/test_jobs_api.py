@@ -89,7 +89,7 @@ def test_jobs_are_made_shown_and_deleted(caller, api, instance):
 
 def test_a_job_needs_the_token_of_its_instance(api, caller, instance):
     refused = api.post("/jobs", JOB)
-    assert (refused.status_code, "Element token" in refused.json()["message"]) == (400, True)
+    assert (refused.status_code, "Element token" in refused.json()["message"]) == (401, True)
     assert caller.post("/jobs", {}).status_code == 400
     assert caller.post("/jobs", []).status_code == 400
     instance.is_disabled = True
