@@ -119,7 +119,9 @@ def short_instance_object(instance: Instance) -> dict[str, Any]:
 
 def objects_of(element: Element) -> list[dict[str, str]]:
     """What `retrieveObjectsAfterInstantiation` adds."""
-    return [{"name": one.name, "vendorName": one.name, "type": "ceCanonical"} for one in element.resources]
+    return [
+        {"name": one.name, "vendorName": one.name, "type": "ceCanonical"} for one in element.resources if not one.parent
+    ]
 
 
 def entry_object(entry: ShownEntry, instance: Instance) -> dict[str, Any]:

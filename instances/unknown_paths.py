@@ -37,7 +37,7 @@ class AccountsView(HubView):
 
 def _has_accounts(principal: object) -> bool:
     instance = principal.instance if isinstance(principal, Principal) else None
-    return instance is not None and any(resource.name == ACCOUNTS for resource in instance.element.resources)
+    return instance is not None and any(resource.key == ACCOUNTS for resource in instance.element.resources)
 
 
 def _unknown(path: str) -> NotFound:
