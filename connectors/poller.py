@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from connectors import dates, hub
+from connectors import dates, hub_paths
 from connectors.element import Element
 from connectors.errors import InvalidQuery
 from connectors.poller_urls import check_url
@@ -172,7 +172,7 @@ def _pollers(
         if not isinstance(entry, Mapping):
             raise _Problem(f"{name} must be an object with url, idField and datesConfiguration")
         pollers[name] = one = _poller(name, _Settings(name, entry), element, transformations)
-        if (transformation := transformations.get(hub.parse_path(one.url)[0])) is not None:
+        if (transformation := transformations.get(hub_paths.parse_path(one.url)[0])) is not None:
             _check_own_fields(one, transformation)
     return pollers
 

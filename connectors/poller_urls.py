@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from connectors import ceql, dates, hub
+from connectors import ceql, dates, hub_paths
 from connectors.element import Element
 from connectors.errors import InvalidQuery
 from connectors.transformations import Transformation
@@ -24,7 +24,7 @@ def check_url(url: str, *, name: str, element: Element, transformations: Mapping
     path, _, query = dates.expand_macros(url, dates.EPOCH).partition("?")
     resource = _checked_resource(path, name=name, element=element, transformations=transformations)
     try:
-        where = hub.parse_query(query).get("where", "")
+        where = hub_paths.parse_query(query).get("where", "")
         if where.strip():
             asked = ceql.parse(where)
             if (transformation := transformations.get(resource)) is not None:
@@ -37,7 +37,7 @@ def _checked_resource(path: str, *, name: str, element: Element, transformations
     known = [resource.name for resource in element.resources if not resource.parent]
     known += [own for own in transformations if own not in known]
     try:
-        resource = hub.parse_path(path)[0] if path.startswith("/") else ""
+        resource = hub_paths.parse_path(path)[0] if path.startswith("/") else ""
     except InvalidQuery:
         resource = ""
     if not resource:

@@ -13,11 +13,11 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors import hub
+from connectors import hub, hub_paths
 from connectors.connection import Connection
 from connectors.element import Operation, Resource
 from connectors.errors import UnknownResource
-from connectors.hub import Target
+from connectors.hub_paths import Target
 from connectors.records import Record
 from instances.authentication import instance_of
 from instances.configuration import connection_of
@@ -99,7 +99,7 @@ def _located(connection: Connection, path: str) -> Target:
     if segments[0] in NOT_RESOURCES:
         raise _unknown(path)
     try:
-        target = hub.locate(connection.element, segments, transformations=connection.transformations)
+        target = hub_paths.locate(connection.element, segments, transformations=connection.transformations)
     except UnknownResource:
         raise _unknown(path) from None
     if not supported_verbs(target.resource, is_record=target.record_id is not None):

@@ -10,10 +10,10 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connectors import hub
+from connectors import hub_paths
 from connectors.connection import Connection
 from connectors.errors import UnknownResource
-from connectors.hub import Target
+from connectors.hub_paths import Target
 from instances.authentication import instance_of
 from instances.configuration import connection_of
 from instances.element_docs import object_docs
@@ -97,7 +97,7 @@ def _object(connection: Connection, name: str) -> Target:
         if "/" in name:
             return Target(collection=name, resource=connection.element.resource(name))
         if name in {one["name"] for one in objects_of(connection)}:
-            return hub.locate(connection.element, [name], transformations=connection.transformations)
+            return hub_paths.locate(connection.element, [name], transformations=connection.transformations)
     except (KeyError, UnknownResource):
         raise unknown from None
     raise unknown

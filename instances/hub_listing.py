@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from connectors import hub
+from connectors import hub, hub_paths
 from connectors.connection import Connection
 from connectors.records import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
 from instances.errors import InvalidRequest
@@ -57,7 +57,7 @@ def _parameters(request: Request) -> dict[str, str]:
     # Django would read a raw `+` of an offset as a blank, and hide what is no UTF-8.
     raw = str(request.META.get("QUERY_STRING", ""))
     try:
-        return hub.parse_query(raw.encode("latin-1").decode())
+        return hub_paths.parse_query(raw.encode("latin-1").decode())
     except UnicodeError:
         raise InvalidRequest("The query is not UTF-8") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.element import Field, FieldType
-from connectors.hub import Target
+from connectors.hub_paths import Target
 from instances.record_schemas import own_fields
 
 _TYPES: Mapping[FieldType, str] = {

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from connectors import hub
+from connectors import hub_paths
 from connectors import transformation_requests as requests
 from connectors.transformation_requests import InvalidTransformation
 from instances.configuration import configuration_of
@@ -102,7 +102,7 @@ def _check_unpolled(name: str, instance: Instance) -> None:
     if not instance.is_events_enabled and not is_configured:
         return
     for poller in configuration.pollers().values():
-        if hub.parse_path(poller.url)[0] == name:
+        if hub_paths.parse_path(poller.url)[0] == name:
             raise Conflict(
                 f"{name} is polled: {poller.resource} in event.poller.configuration reads it. Take that out or switch "
                 "events off first"

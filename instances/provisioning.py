@@ -17,7 +17,7 @@ from typing import Any
 
 from django.db import transaction
 
-from connectors import hub
+from connectors import hub, hub_paths
 from connectors.connection import Connection, origin
 from connectors.element import Element
 from connectors.errors import ConnectorError, RateLimited, TryLater
@@ -336,7 +336,7 @@ def _validated_pollers(configuration: Configuration, sent: Mapping[str, object])
 
 
 def _resources(pollers: Mapping[str, ResourcePoller]) -> dict[str, str]:
-    return {name: hub.parse_path(one.url)[0] for name, one in pollers.items()}
+    return {name: hub_paths.parse_path(one.url)[0] for name, one in pollers.items()}
 
 
 def _ask(question: _Question) -> Baseline:

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-from connectors import hub, selection
+from connectors import hub_paths, selection
 from connectors.errors import DestinationRefused, OperationNotSupported, UnknownResource
 from connectors.selection import Selection
 from events import posting
@@ -154,7 +154,7 @@ def _text(request: Request) -> str:
     """The query, out of the URL or of the body. Raises InvalidRequest."""
     # Django would read a raw `+` of an offset as a blank, and hide what is no UTF-8.
     try:
-        asked = hub.parse_query(str(request.META.get("QUERY_STRING", "")).encode("latin-1").decode())
+        asked = hub_paths.parse_query(str(request.META.get("QUERY_STRING", "")).encode("latin-1").decode())
     except UnicodeError:
         raise InvalidRequest("The query is not UTF-8") from None
     sent = request.data
@@ -167,7 +167,7 @@ def _text(request: Request) -> str:
 def _check_collection(instance: Instance, wanted: Selection) -> None:
     """What cannot be listed is refused now, not when somebody looks. Raises UnknownResource, OperationNotSupported."""
     connection = connection_of(instance)
-    target = hub.locate(connection.element, wanted.collection, transformations=connection.transformations)
+    target = hub_paths.locate(connection.element, wanted.collection, transformations=connection.transformations)
     if target.record_id is not None:
         raise UnknownResource(f"{wanted.collection[:60]!r} is one record; a bulk query reads a collection")
     if "list" not in target.operations:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from connectors import hub
+from connectors import nulls
 
 HASH_SIZE = 16
 
@@ -30,11 +30,11 @@ def canonical_hash(raw: msgspec.Raw) -> bytes:
 
 def without_nulls(raw: msgspec.Raw) -> bytes:
     """The record without members that are null, or as it came where it cannot be rebuilt."""
-    text, is_done = hub.cut_nulls(bytes(raw))
+    text, is_done = nulls.cut_nulls(bytes(raw))
     if is_done:
         return text
     try:
-        return _written(hub.without_nulls(_read(msgspec.Raw(text))))
+        return _written(nulls.without_nulls(_read(msgspec.Raw(text))))
     except (ValueError, RecursionError):
         return bytes(raw)  # nested too deeply: better with its nulls than not at all
 

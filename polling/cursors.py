@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from connectors import hub
+from connectors import hub_paths
 from events.models import SeenChange
 from instances.configuration import pollers_of
 from instances.models import Instance
@@ -42,7 +42,7 @@ def follow(*, instance: Instance, baseline: Baseline | None, starts_over: bool, 
     if not instance.is_events_enabled:
         PollCursor.objects.filter(instance=instance).delete()
         return
-    resources = {name: hub.parse_path(poller.url)[0] for name, poller in pollers_of(instance).items()}
+    resources = {name: hub_paths.parse_path(poller.url)[0] for name, poller in pollers_of(instance).items()}
     cursors = PollCursor.objects.filter(instance=instance)
     (cursors if starts_over else cursors.exclude(resource__in=resources)).delete()
     for cursor in cursors.all():

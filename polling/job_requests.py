@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from connectors import hub
+from connectors import hub_paths
 from connectors.element import Element, Operation
 from connectors.errors import InvalidQuery, UnknownResource
-from connectors.hub import Target
+from connectors.hub_paths import Target
 from connectors.transformations import Transformation
 from instances.errors import InvalidRequest
 from polling import cron
@@ -51,7 +51,7 @@ def parse(
     query = _parameters(query_string)
     query |= _query(sent.get("query"))
     try:
-        operation_of(hub.locate(element, path_of(uri), transformations=transformations), method)
+        operation_of(hub_paths.locate(element, path_of(uri), transformations=transformations), method)
     except UnknownResource as error:
         raise InvalidRequest(f"uri: {error}") from error
     trigger = sent.get("trigger")
@@ -103,7 +103,7 @@ def path_of(uri: str) -> str:
 
 def _parameters(query_string: str) -> dict[str, str]:
     try:
-        return _checked(hub.parse_query(query_string))
+        return _checked(hub_paths.parse_query(query_string))
     except InvalidQuery as error:
         raise InvalidRequest(f"uri: {error}") from error
 

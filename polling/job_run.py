@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
-from connectors import hub
+from connectors import hub, hub_paths
 from connectors.connection import Connection
 from connectors.errors import ConnectorError
 from connectors.records import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
@@ -51,7 +51,7 @@ def run(claim: JobClaim) -> None:
 
 def call(connection: Connection, job: Job) -> None:
     """Raises the errors of `connectors.errors`, and InvalidRequest where the path no longer leads anywhere."""
-    target = hub.locate(connection.element, path_of(job.uri), transformations=connection.transformations)
+    target = hub_paths.locate(connection.element, path_of(job.uri), transformations=connection.transformations)
     fields: Mapping[str, Any] = job.body or {}
     record_id = target.record_id or ""
     match operation_of(target, job.method):

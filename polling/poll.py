@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from connectors import dates, hub
+from connectors import dates, hub, hub_paths
 from connectors.connection import Connection
 from connectors.element import WEBHOOK
 from connectors.errors import ConnectorError, CredentialsRefused, PermissionRefused, RateLimited, TryLater
@@ -101,7 +101,7 @@ def _poll(claim: Claim, cursor: PollCursor, *, part_size: int) -> None:
 
 
 def _pages(connection: Connection, poller: ResourcePoller, *, since: datetime) -> Iterator[Page]:
-    resource, parameters = hub.parse_path(dates.expand_macros(poller.url, since))
+    resource, parameters = hub_paths.parse_path(dates.expand_macros(poller.url, since))
     size = poller.page_size or LARGEST_PAGE_SIZE
     return hub.read_all(connection, resource, where=parameters.get("where"), page_size=size)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from connectors import configuration_entries, hub, poller, registry
+from connectors import configuration_entries, hub, hub_paths, poller, registry
 from connectors.callbacks import InvalidCallbackTypes
 from connectors.configuration_entries import entries_of
 from connectors.connection import Connection
@@ -137,7 +137,7 @@ def test_default_poller_configuration_parses_and_asks_for_resources_there_are(el
 
     assert list(pollers) == list(sent) == list(element.poller_configuration)
     for name, one in pollers.items():
-        resource, parameters = hub.parse_path(one.url)
+        resource, parameters = hub_paths.parse_path(one.url)
         assert resource == name
         assert element.resource(resource)
         assert "where" in parameters
@@ -244,9 +244,9 @@ def test_every_resource_is_found_by_its_path(element: Element):
     for resource in element.resources:
         collection = f"{resource.parent}/5/{resource.name}" if resource.parent else resource.name
 
-        assert hub.locate(element, collection).resource is resource
-        assert hub.locate(element, f"{collection}/7").record_id == "7"
-        concrete = hub.locate(element, collection).concrete()
+        assert hub_paths.locate(element, collection).resource is resource
+        assert hub_paths.locate(element, f"{collection}/7").record_id == "7"
+        concrete = hub_paths.locate(element, collection).concrete()
         assert "{parent}" not in concrete.path + "".join(concrete.of_parent.values()), resource.key
 
 
@@ -258,7 +258,7 @@ def test_collections_that_are_passed_through_hide_no_resource(element: Element):
         assert name not in resources
         assert name not in ("objects", "ping", "bulk", "hubs", "elements", "instances", "events", "jobs", "usage")
         assert re.fullmatch(r"(/[A-Za-z]+)+", path), name
-        assert hub.locate(element, name).resource.path == path
+        assert hub_paths.locate(element, name).resource.path == path
     assert doubled(list(element.vendor_objects.values())) == []
 
 

@@ -1,21 +1,16 @@
 from __future__ import annotations
 
-import json
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from connectors import hub
 from connectors.connection import Connection
 from connectors.elements.connectwisecrmrest.definition import ELEMENT
 from connectors.errors import InvalidQuery, RecordNotFound, UnusableAnswer
-from connectors.records import Page
 from connectors.sandbox import Sandbox
 
 
@@ -49,71 +44,6 @@ def ids(page: Any) -> list[int]:
 
 def token(text: str) -> str:
     return urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-# Paths
-
-
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [
-        ("/hubs/crm/contacts", ("contacts", {})),
-        ("/hubs/anything/contacts/", ("contacts", {})),
-        ("/contacts", ("contacts", {})),
-        ("contacts", ("contacts", {})),
-        ("hubs/crm/contacts?", ("contacts", {})),
-        ("/hubs/crm/incidents/5/comments", ("incidents/5/comments", {})),
-        (
-            "/hubs/crm/contacts?where=lastUpdated>'2018-01-15T00:00:00Z'&pageSize=5",
-            ("contacts", {"where": "lastUpdated>'2018-01-15T00:00:00Z'", "pageSize": "5"}),
-        ),
-        ("/contacts?where=lastUpdated%3E%272018%27", ("contacts", {"where": "lastUpdated>'2018'"})),
-        ("/contacts?where=a='x y'+AND+b=1", ("contacts", {"where": "a='x y' AND b=1"})),
-        (
-            "/contacts?where=lastUpdated>'2018-01-15T00:00:00+05:30' AND id>1",
-            ("contacts", {"where": "lastUpdated>'2018-01-15T00:00:00+05:30' AND id>1"}),
-        ),
-        ("/contacts?where=name LIKE '50%'", ("contacts", {"where": "name LIKE '50%'"})),
-        ("/contacts?where=name LIKE '%25x'", ("contacts", {"where": "name LIKE '%x'"})),
-        ("/contacts?where=name='Zoë #1'", ("contacts", {"where": "name='Zoë #1'"})),
-        ("/contacts?where=a='1'&where=b='2'", ("contacts", {"where": "b='2'"})),
-        ("/contacts?where=a='x=y'", ("contacts", {"where": "a='x=y'"})),
-    ],
-)
-def test_path_is_read_raw_and_encoded(url, expected):
-    assert hub.parse_path(url) == expected
-
-
-@pytest.mark.parametrize(
-    "url",
-    [
-        "//evil.example/contacts",
-        "https://evil.example/hubs/crm/contacts",
-        "/../instances",
-        "/hubs/crm/../contacts",
-        "@evil.example/contacts",
-        "\\\\evil\\contacts",
-        "/hubs/crm/con%2e%2e",
-        "",
-        "/",
-        "?where=a=1",
-        "/contacts/;x",
-        "/hubs/crm/contacts#x",
-    ],
-)
-def test_what_is_no_path_of_the_hub_is_refused(url):
-    with pytest.raises(InvalidQuery, match=r"url: .* is no path like /hubs/crm/contacts"):
-        hub.parse_path(url)
-
-
-def test_percent_encoding_that_is_no_utf_8_is_refused():
-    with pytest.raises(InvalidQuery, match="%25"):
-        hub.parse_path("/contacts?where=name LIKE '%ffx'")
-
-
-def test_too_many_parameters_are_refused():
-    with pytest.raises(InvalidQuery, match="100"):
-        hub.parse_query("&".join(["a=1"] * 101))
 
 
 # Pages
@@ -349,35 +279,3 @@ def test_record_nested_beyond_reason_is_unusable(sandbox):
 
     with pytest.raises(UnusableAnswer):
         find_body(sandbox, body)
-
-
-keys = st.sampled_from(["a", "b_2", "C", ',"a":null,', '{"a":null}', "odd key", ":", "\\", '"']) | st.text(max_size=5)
-texts = st.sampled_from(["null", ":null", ',"a":null,', '{"a":null}', "a,", "x{", "\\", '"', ',"']) | st.text(
-    max_size=5
-)
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | texts,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3),
-    max_leaves=10,
-)
-
-
-def has_null_member(value: object) -> bool:
-    if isinstance(value, dict):
-        return any(member is None or has_null_member(member) for member in value.values())
-    return isinstance(value, list) and any(has_null_member(item) for item in value)
-
-
-@given(
-    st.lists(st.dictionaries(keys, json_values, max_size=4), max_size=3),
-    st.sampled_from([orjson.dumps, lambda records: json.dumps(records).encode()]),
-)
-def test_no_null_member_is_left_and_nothing_else_is_lost(records, encoded):
-    page = Page(body=encoded(records), next_page_token=None, answered_at=datetime.now(UTC))
-
-    filtered = orjson.loads(hub._without_nulls_in_list(page))
-
-    assert not has_null_member(filtered)
-    assert filtered == hub.without_nulls(records)
-    if not has_null_member(records):
-        assert filtered == records

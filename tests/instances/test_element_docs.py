@@ -9,7 +9,7 @@ import pytest
 from schemathesis.specs.openapi.definitions import SWAGGER_20
 
 from connectors import registry
-from connectors.hub import locate
+from connectors.hub_paths import locate
 from connectors.transformations import FieldMapping, Transformation
 from instances.element_docs import object_docs, swagger
 from instances.object_metadata import object_metadata

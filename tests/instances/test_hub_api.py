@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from connectors import hub
+from connectors import nulls
 from connectors.sandbox import Sandbox
 from instances.models import Instance, User
 from tests.api_client import BASE, Api
@@ -54,7 +54,7 @@ def ids(answer: Any) -> list[int]:
 def test_list_is_what_the_provider_has(hub_api, instance, sandbox):
     answer = hub_api.get(RECORDS)
 
-    assert answer.json() == hub.without_nulls([sandbox.contacts.get(number) for number in sandbox.contacts.ids()])
+    assert answer.json() == nulls.without_nulls([sandbox.contacts.get(number) for number in sandbox.contacts.ids()])
     assert answer["Content-Type"] == "application/json"
     assert answer["Elements-Element-Instance-Id"] == str(instance.pk)
     assert answer["Elements-Returned-Count"] == "23"
@@ -218,7 +218,7 @@ def test_values_keep_their_type_however_they_were_quoted(hub_api, sandbox):
 
     (found,) = hub_api.get("/hubs/crm/incidents", where=f"id='{ticket['id']}'").json()
 
-    assert found == hub.without_nulls(ticket)
+    assert found == nulls.without_nulls(ticket)
     assert type(found["id"]) is int
     assert all(record["approved"] is False for record in hub_api.get("/incidents", where="approved='false'").json())
     assert hub_api.get("/incidents", where="contactPhoneNumber='undefined'").json() == []
@@ -247,7 +247,7 @@ def test_one_record(hub_api, instance, sandbox):
 
     for path in (f"/contacts/{number}", f"{RECORDS}/{number}"):
         answer = hub_api.get(path)
-        assert (answer.status_code, answer.json()) == (200, hub.without_nulls(sandbox.contacts.get(number)))
+        assert (answer.status_code, answer.json()) == (200, nulls.without_nulls(sandbox.contacts.get(number)))
         assert answer["Elements-Element-Instance-Id"] == str(instance.pk)
 
 

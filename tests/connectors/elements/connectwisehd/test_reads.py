@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors import ceql, hub, poller
+from connectors import ceql, hub, nulls, poller
 from connectors.connection import Connection
 from connectors.elements.connectwisehd.definition import ELEMENT
 from connectors.elements.connectwisehd.tables import TABLES
@@ -84,7 +84,7 @@ def test_nulls_are_there_when_they_are_wanted(sandbox, name):
 
     assert any(value is None for value in whole[0].values())
     assert {tuple(record) for record in whole} == {tuple(whole[0])}
-    assert [hub.without_nulls(record) for record in whole] == filtered
+    assert [nulls.without_nulls(record) for record in whole] == filtered
 
 
 def test_contact_is_the_one_at_the_provider(connection, sandbox):

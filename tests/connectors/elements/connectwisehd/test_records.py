@@ -16,7 +16,7 @@ from connectors.elements.connectwisehd import records
 from connectors.elements.connectwisehd.records import hub_page, hub_record
 from connectors.elements.connectwisehd.tables import TABLES
 from connectors.errors import InvalidQuery, UnusableAnswer
-from connectors.hub import without_nulls
+from connectors.nulls import without_nulls
 
 CONTACT: dict[str, Any] = {
     "id": 57960,

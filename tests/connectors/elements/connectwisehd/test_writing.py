@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from connectors import hub
+from connectors import hub, nulls
 from connectors.connection import Connection
 from connectors.errors import (
     InvalidRecord,
@@ -105,10 +105,10 @@ def test_record_is_created_changed_replaced_and_deleted(connection, sandbox, com
     assert get(connection, name, made["id"]) == made
 
     changed = update(connection, name, made["id"], **change)
-    expected = hub.without_nulls(made | change)
+    expected = nulls.without_nulls(made | change)
     if isinstance(made.get("defaultAddress"), dict):
         address = made["defaultAddress"] | change["defaultAddress"]
-        expected["defaultAddress"] = hub.without_nulls(address)
+        expected["defaultAddress"] = nulls.without_nulls(address)
     own = {"lastUpdated", "updatedBy", "statusId", "workTypeId"}
     assert {key: changed[key] for key in expected if key not in own} == {
         key: value for key, value in expected.items() if key not in own
