@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.contract.platform import CRM, HELP_DESK, Platform
 both = pytest.mark.parametrize("key", [CRM, HELP_DESK])
 SECRETS = {CRM: "private.key", HELP_DESK: "helpdesk.connectwise.password"}
 CLEAR = {CRM: "public.key", HELP_DESK: "helpdesk.connectwise.username"}
-CALLBACK_URL = "event.notification.callback.url"
+EVENTS: dict[str, Any] = {"event.notification.enabled": True}
 
 
 def assert_is_instance(instance, key) -> None:
@@ -30,7 +31,7 @@ def assert_is_instance(instance, key) -> None:
 @pytest.mark.row("POST /instances")
 @both
 def test_an_instance_is_made_with_its_secrets_masked(platform: Platform, key):
-    body = {
+    body: dict[str, Any] = {
         "element": {"key": key},
         "name": "<a href='x'>Acme</a> @ <b>Tampa</b>",
         "configuration": platform.configuration(key, **{"our.own": "kept"}),
@@ -51,7 +52,7 @@ def test_an_instance_is_made_with_its_secrets_masked(platform: Platform, key):
 @pytest.mark.row("POST /instances")
 @both
 def test_what_cannot_be_an_instance_is_refused_and_leaves_none(platform: Platform, key):
-    good = {"element": {"key": key}, "name": "Never", "configuration": platform.configuration(key)}
+    good: dict[str, Any] = {"element": {"key": key}, "name": "Never", "configuration": platform.configuration(key)}
     incomplete = {name: value for name, value in good["configuration"].items() if name != SECRETS[key]}
     wrong = good["configuration"] | {SECRETS[key]: "wrong"}
 
@@ -85,7 +86,8 @@ def test_instances_are_listed_by_tag_and_text_and_none_is_404(platform: Platform
 
 @pytest.mark.row("GET /instances")
 def test_a_walk_by_tokens_meets_every_instance_once(platform: Platform):
-    met, token = [], ""
+    met: list[int] = []
+    token: str | None = ""
     while token is not None:
         page = platform.call("GET", f"/instances?pageSize=1&nextPage={token}")
         met += [one["id"] for one in page.json()]
@@ -251,7 +253,7 @@ def test_an_instance_has_a_resource_under_a_name_and_with_fields_of_its_own(plat
 
 @pytest.mark.row("GET /instances/event-poller-records")
 def test_polled_objects_are_listed_and_gone_when_they_are_dropped(platform: Platform):
-    made = platform.create(CRM, **{"event.notification.enabled": True})
+    made = platform.create(CRM, **EVENTS)
     by_token = {"kinds": "UOE", "token": made["token"]}
 
     before = platform.get("/instances/event-poller-records", **by_token)
@@ -272,7 +274,7 @@ def test_the_poller_configuration_is_taken_as_an_object_and_as_text(platform: Pl
     [text] = [one["defaultValue"] for one in entries if one["key"] == "event.poller.configuration"]
 
     for sent in (text, json.loads(text)):
-        made = platform.create(CRM, **{"event.poller.configuration": sent, "event.notification.enabled": True})
+        made = platform.create(CRM, **{"event.poller.configuration": sent, **EVENTS})
         assert json.loads(made["configuration"]["event.poller.configuration"]) == json.loads(text)
 
 
