@@ -117,7 +117,9 @@ class TestDelivering:
             Webhook("whsec_" + b64encode(key.encode()).decode()).verify(received.body, received.headers)
 
     @with_commits
-    def test_no_transaction_is_open_while_a_receiver_thinks(self, instance, sink):
+    def test_no_transaction_is_open_while_a_receiver_thinks(self, instance, sink, monkeypatch):
+        # No look for more meanwhile, which a slow machine would be met at.
+        monkeypatch.setattr("events.deliver.LOOK_SECONDS", 60.0)
         states: list[str] = []
 
         def look(_received) -> None:
