@@ -97,7 +97,8 @@ def _vendors(element: Element, segments: list[str], _: Mapping[str, Transformati
     """`boards[/1[/statuses[/7]]]` by a name that the element gives, `service/boards[/1[/statuses[/7]]]` by the path."""
     name, *rest = segments
     if (path := element.vendor_objects.get(name)) is None:
-        if not element.reads_vendor_paths or len(segments) < 2:
+        is_ours = any(name in (one.name, one.parent) for one in element.resources)
+        if not element.reads_vendor_paths or is_ours or not rest or rest[0].isdigit():
             return None
         path, rest = f"/{name}/{rest[0]}", rest[1:]
         name = f"{name}/{segments[1]}"
