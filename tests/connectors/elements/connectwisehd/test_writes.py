@@ -164,6 +164,12 @@ def test_partial_bodies_say_nothing_twice():
     assert says_things_twice("time-entries", {"ticketId": 5, "chargeToId": 5})
 
 
+def test_ids_are_written_as_whole_numbers():
+    assert (
+        json.dumps(changed("incidents", companyId=7.0, budgetHours=1.5)) == '{"budgetHours": 1.5, "company": {"id": 7}}'
+    )
+
+
 def test_address_is_changed_in_part_or_emptied_whole():
     assert changed("organizations", defaultAddress={"city": "Tampa", "zip": None}) == {"city": "Tampa", "zip": None}
     emptied = changed("organizations", defaultAddress=None)

@@ -210,6 +210,26 @@ def test_contact_is_looked_for_in_the_company_that_the_ticket_has(connection, ti
     assert not {"contactId", "contactName"} & set(emptied)
 
 
+def test_namesake_in_another_company_is_somebody_else(connection, ticket, zoe):
+    other = hub.find(connection, "organizations").records()[1]
+    names = {"firstName": "Zoë Mae", "lastName": "van der O'Brien"}
+    namesake = create(connection, "contacts", companyId=other["id"], **names)
+
+    changed = update(connection, "incidents", ticket["id"], contactName="Zoë Mae van der O'Brien")
+
+    hub.delete(connection, "contacts", str(namesake["id"]))
+    assert changed["contactId"] == zoe["id"]
+
+
+def test_contact_may_have_one_name_only(connection, company):
+    reception = create(connection, "contacts", firstName="Reception", companyId=company["id"])
+    create(connection, "contacts", firstName="Reception", lastName="Night", companyId=company["id"])
+
+    made = create(connection, "incidents", summary="x", companyId=company["id"], contactName="Reception")
+
+    assert made["contactId"] == reception["id"]
+
+
 @pytest.mark.parametrize("name", ["Nobody Known", "Zoë", "Both \"kinds' of", "Line\nbreak", " ".join("x" * 20)])
 def test_name_of_no_contact_is_kept_as_a_text(connection, ticket, zoe, name):
     changed = update(connection, "incidents", ticket["id"], contactName=name)
