@@ -6,13 +6,14 @@ BIN := $(VENV)/bin
 TEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench requirements migrations clean
+.PHONY: help setup demo up test check bench requirements migrations openapi clean
 
 help:
 	@echo "make demo           the whole system on real traffic (ARGS=--once ends when every event arrived)"
 	@echo "make up             the same stack without the sandbox, for use"
 	@echo "make test           all tests, on real PostgreSQL and Valkey (ARGS='-k name' picks)"
-	@echo "make check          lint, format, types, migrations"
+	@echo "make check          lint, format, types, migrations, the API's document"
+	@echo "make openapi        write docs/openapi.json from what the views say"
 	@echo "make bench          speed, as ratios against the floor and the naive way"
 	@echo "make requirements   compile requirements/*.txt from pyproject.toml"
 
@@ -38,6 +39,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -m config.openapi --check
 
 bench: setup
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -46,6 +48,9 @@ requirements:
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header requirements/bootstrap.in -o requirements/bootstrap.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header pyproject.toml -o requirements/production.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --all-extras -c requirements/production.txt pyproject.toml -o requirements/development.txt
+
+openapi: setup
+	$(BIN)/python -m config.openapi
 
 migrations: setup
 	$(BIN)/python manage.py makemigrations

@@ -168,6 +168,8 @@ class Element:
     """Collections of the provider's that are passed through, by the name they get: `boards` -> `/service/boards`."""
     reads_vendor_paths: bool = False
     """Whether any other collection can be read by its path at the provider: `service/boards/1/statuses`."""
+    examples: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the key of a resource: a body that creates a record, for readers of the API's document."""
     authentication: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({"type": "custom"}))
     logo: str = ""
 

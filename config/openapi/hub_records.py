@@ -73,14 +73,15 @@ _SUMMARIES: Mapping[Operation, str] = {
 
 def add(*, paths: dict[str, Any], schemas: dict[str, Any]) -> None:
     """The resources of all elements. Where two elements share a hub and a name, either's records are meant."""
-    for (hub, _), resources in _by_hub(registry.all_elements()).items():
+    for (hub, key), resources in _by_hub(registry.all_elements()).items():
         records = []
         for element, resource in resources:
             name = f"{element.key}.{resource.key.replace('/', '.')}"
             schemas[name] = record_schema(resource)
             records.append({"$ref": f"#/components/schemas/{name}"})
         record = records[0] if len(records) == 1 else {"anyOf": records}
-        for path, verb, described in _described([one for _, one in resources], record, tag=f"Hub {hub}"):
+        example = next((one.examples[key] for one, _ in resources if key in one.examples), None)
+        for path, verb, described in _described(resources, record, tag=f"Hub {hub}", example=example):
             paths.setdefault(f"/hubs/{hub}/{path}", {})[verb] = operation(
                 described, path=f"/hubs/{hub}/{path}", verb=verb
             )
@@ -117,15 +118,18 @@ def _by_hub(elements: Iterable[Element]) -> dict[tuple[str, str], list[tuple[Ele
     return found
 
 
-def _described(resources: list[Resource], record: Schema, *, tag: str) -> Iterable[tuple[str, str, Described]]:
+def _described(
+    elements: list[tuple[Element, Resource]], record: Schema, *, tag: str, example: Any
+) -> Iterable[tuple[str, str, Described]]:
     """Path behind the hub's name, verb and description of all that can be done with a resource."""
+    resources = [one for _, one in elements]
     resource = resources[0]
     collection = f"{resource.parent}/{{parentId}}/{resource.name}" if resource.parent else resource.name
     operations = frozenset().union(*(one.operations for one in resources))
     for name, (verb, is_record) in _PLACES.items():
         if name not in operations:
             continue
-        described = _operation(name, resource, record, tag=tag)
+        described = _operation(name, resource, record, tag=tag, example=example)
         if name != "create":
             yield f"{collection}/{{recordId}}" if is_record else collection, verb, described
             continue
@@ -142,7 +146,7 @@ def _passed_through() -> Iterable[tuple[str, str, Described]]:
         yield path, verb, replace(described, description=_ANY_COLLECTION, errors=frozenset({405}))
 
 
-def _operation(name: Operation, resource: Resource, record: Schema, *, tag: str) -> Described:
+def _operation(name: Operation, resource: Resource, record: Schema, *, tag: str, example: Any = None) -> Described:
     is_written = name in ("create", "replace", "update")
     required = sorted(field.name for field in resource.fields if field.is_required)
     description = "Needed: " + ", ".join(f"`{one}`" for one in required) if name == "create" and required else ""
@@ -153,6 +157,7 @@ def _operation(name: Operation, resource: Resource, record: Schema, *, tag: str)
         credentials="token",
         parameters=LIST_PARAMETERS if name == "list" else (),
         body=record if is_written else None,
+        body_example=example if name in ("create", "replace") else None,
         answer={"type": "array", "items": record} if name == "list" else None if name == "delete" else record,
         answer_headers=LIST_HEADERS if name == "list" else _INSTANCE_HEADER,
     )

@@ -27,7 +27,7 @@ REGISTRATION = named(
     record_of(
         type=TEXT,
         level=TEXT,
-        objectId=NUMBER,
+        objectId={"type": "string", "description": "Of what it is limited to; blank for all"},
         state=TEXT,
         providerId={"description": "The provider's id of it, null while it is not registered"},
         lastError=TEXT,

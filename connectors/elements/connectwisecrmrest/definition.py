@@ -8,6 +8,7 @@ from typing import Any
 from connectors.element import EVERYTHING, POLLING, ConfigField, Element, Resource
 from connectors.elements.connectwisecrmrest import fields
 from connectors.elements.connectwisecrmrest.client import Client
+from connectors.elements.connectwisecrmrest.examples import EXAMPLES
 from connectors.vendors.connectwise_objects import VENDOR_OBJECTS
 
 _STAMP = {"Field": "_info.lastUpdated", "Format": "yyyy-MM-dd'T'HH:mm:ss'Z'", "Timezone": "GMT"}
@@ -170,5 +171,6 @@ ELEMENT = Element(
     client=Client,
     event_methods=(POLLING,),
     poller_configuration=MappingProxyType({name: _polled(name) for name in ("contacts", "incidents", "organizations")}),
+    examples=MappingProxyType(EXAMPLES),
     logo="elements/provider_connectwise.png",
 )

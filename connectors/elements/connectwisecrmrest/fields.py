@@ -165,8 +165,8 @@ OPPORTUNITIES = _fields(
 
 # ConnectWise's user-defined fields.
 USER_DEFINED_FIELDS = _fields(
-    texts="caption:50 podId screenId helpText fieldTypeIdentifier entryTypeIdentifier connectWiseId",
-    numbers="sequenceNumber numberDecimals",
+    texts="caption:50 screenId helpText fieldTypeIdentifier entryTypeIdentifier connectWiseId",
+    numbers="podId sequenceNumber numberDecimals",
     booleans="requiredFlag readOnlyFlag listViewFlag addToDetailFlag",
     datetimes="dateCreated",
     required="podId fieldTypeIdentifier sequenceNumber caption",

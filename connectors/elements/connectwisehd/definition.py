@@ -7,6 +7,7 @@ from types import MappingProxyType
 from connectors.element import EVERYTHING, POLLING, WEBHOOK, ConfigField, Element, Resource
 from connectors.elements.connectwisehd.callbacks import CALLBACKS
 from connectors.elements.connectwisehd.client import Client
+from connectors.elements.connectwisehd.examples import EXAMPLES
 from connectors.elements.connectwisehd.tables import TABLES
 from connectors.vendors.connectwise_objects import VENDOR_OBJECTS
 
@@ -113,5 +114,6 @@ ELEMENT = Element(
             for name in _POLLED
         }
     ),
+    examples=MappingProxyType(EXAMPLES),
     logo="elements/provider_connectwise.png",
 )
