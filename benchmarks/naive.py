@@ -29,6 +29,7 @@ def deliver(delivery_id: int) -> None:
 
     delivery = Delivery.objects.select_related("event__instance", "subscription").get(pk=delivery_id)
     body = bytes(delivery.event.body)
+    assert delivery.event.instance is not None
     key = decrypt_json(delivery.event.instance.signing_keys_encrypted)[0]
     signature = base64.b64encode(hmac.digest(key.encode(), body, hashlib.sha256)).decode()
     started_at = datetime.now(UTC)

@@ -9,7 +9,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def until(condition: Callable[[], Found], *, seconds: float = 15) -> Found:
+def until(condition: Callable[[], Found | None], *, seconds: float = 15) -> Found:
     """What `condition` returned when it was true at last."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

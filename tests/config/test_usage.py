@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_call_is_found_under_the_id_that_its_answer_carries(api, owner, recordin
         api.through(instance).get("/hubs/crm/nothing"),
     ]
 
-    found = [until(lambda one=one: usage_of(api, one)) for one in answers]
+    found = [until(partial(usage_of, api, one)) for one in answers]
 
     assert [(one["method"], one["path"], one["status"]) for one in found] == [
         ("GET", "/elements/api-v2/instances", 404),

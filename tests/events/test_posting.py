@@ -135,9 +135,9 @@ class TestToOneUrl:
             post_to(instance=instance, url=sink.url, message=OVER)
 
         theirs = Subscription.objects.filter(url=sink.url)
-        assert sorted(theirs.values_list("organization", "instance")) == sorted(
-            (organization, None) for organization in Organization.objects.values_list("pk", flat=True)
-        )
+        organizations = Organization.objects.values_list("pk", flat=True)
+        assert sorted(theirs.values_list("organization", flat=True)) == sorted(organizations)
+        assert not theirs.filter(instance__isnull=False).exists()
 
     def test_a_subscription_to_topics_at_that_url_is_another_one(self, owner, instance, sink):
         subscribe(owner, sink.url, "news")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from instances.models import User
@@ -7,7 +9,7 @@ from tests.api_client import Api
 from tests.factories import InstanceFactory
 
 DEFINITION = {"fields": [{"path": "id", "type": "number"}, {"path": "name.first", "type": "string"}]}
-PEOPLE = {
+PEOPLE: dict[str, Any] = {
     "vendorName": "contacts",
     "fields": [{"path": "id", "vendorPath": "id"}, {"path": "name.first", "vendorPath": "firstName"}],
 }
@@ -19,7 +21,7 @@ def instance(owner):
     return InstanceFactory.create(user=owner)
 
 
-def body_for(path: str) -> dict[str, object]:
+def body_for(path: str) -> dict[str, Any]:
     return DEFINITION if "objects" in path else PEOPLE
 
 
@@ -146,7 +148,7 @@ POLLED = {
         },
     }
 }
-CHANGING = {**PEOPLE, "fields": [*PEOPLE["fields"], {"path": "changed", "vendorPath": "_info.lastUpdated"}]}  # type: ignore[misc]
+CHANGING = {**PEOPLE, "fields": [*PEOPLE["fields"], {"path": "changed", "vendorPath": "_info.lastUpdated"}]}
 
 
 def configure(api, instance, pollers):

@@ -112,7 +112,8 @@ def test_list_is_newest_first_and_of_the_time_asked_for(api, owner, asked, expec
 
 def test_walk_by_next_page_meets_every_call_once_while_more_are_made(api, owner):
     usage.write(calls(owner, 3))
-    seen, token = [], "null"
+    seen: list[int] = []
+    token: str | None = "null"
 
     while token is not None:
         answer = api.get("/usage", pageSize="1", nextPage=token)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from connectors.sandbox import Sandbox
@@ -13,7 +15,7 @@ LAPTOP = {"name": "LAPTOP-9", "type": {"name": "Workstation"}, "company": {"id":
 DEAL = {"name": "Laptops", "primarySalesRep": {"identifier": "jsmith"}, "company": {"id": 1}, "contact": {"id": 1}}
 FIELD = {"podId": "1", "caption": "Floor", "fieldTypeIdentifier": "Text", "sequenceNumber": 4}
 VISIT = {"objectId": 3, "type": {"identifier": "S"}, "member": {"identifier": "mgarcia"}}
-BODIES = {CONFIGURATIONS: LAPTOP, OPPORTUNITIES: DEAL, FIELDS: FIELD, SCHEDULE: VISIT}
+BODIES: dict[str, dict[str, Any]] = {CONFIGURATIONS: LAPTOP, OPPORTUNITIES: DEAL, FIELDS: FIELD, SCHEDULE: VISIT}
 
 
 def problems(answer) -> list[tuple[str, str]]:
