@@ -49,6 +49,9 @@ if START_WITHIN_SECONDS <= ATTEMPT_SECONDS:  # a claim must survive waiting for 
     raise ImproperlyConfigured("DELIVERY_LEASE_SECONDS must be three times DELIVERY_ATTEMPT_SECONDS or more")
 
 
+_DATABASE_AWAY = (OperationalError, InterfaceError)
+
+
 @dataclass(slots=True)
 class Drained:
     """What one drain did."""
@@ -112,26 +115,45 @@ class _Drain:
         self._drained = Drained()
 
     def run(self) -> Drained:
-        deadline: float | None = None
         try:
-            while True:
-                if deadline is None and self._is_stopping():
-                    deadline = time.monotonic() + STOP_SECONDS
-                    self._give_back(self._waiting)
-                if deadline is None:
-                    self._claim()
-                    self._start()
-                if not self._sent and not self._waiting and not (self._has_more and deadline is None):
-                    break
-                if deadline is not None and time.monotonic() > deadline:
-                    break
-                self._take(self._sender.wait(LOOK_SECONDS))
-                self._flush_if_due()
+            self._work()
+        except _DATABASE_AWAY as error:
+            # Receivers are told once: what they answer now is written down when the database is back.
+            if connection.in_atomic_block or not (self._sent or self._ended):
+                raise
+            logger.warning("drain broken off, the database is away", extra={"error": type(error).__name__})
+            connection.close_if_unusable_or_obsolete()
+            self._finish()
         finally:
             self._flush()
             self._give_back(self._waiting)
             self._give_back(deque(self._sent.values()))
         return self._drained
+
+    def _work(self) -> None:
+        """Claim and send until nothing is due or the worker stops. Raises where the database is away."""
+        deadline: float | None = None
+        while True:
+            if deadline is None and self._is_stopping():
+                deadline = time.monotonic() + STOP_SECONDS
+                self._give_back(self._waiting)
+            if deadline is None:
+                self._claim()
+                self._start()
+            if not self._sent and not self._waiting and not (self._has_more and deadline is None):
+                break
+            if deadline is not None and time.monotonic() > deadline:
+                break
+            self._take(self._sender.wait(LOOK_SECONDS))
+            self._flush_if_due()
+
+    def _finish(self) -> None:
+        """Wait for the receivers that were asked; none of them takes longer than an attempt may."""
+        deadline: float | None = None
+        while self._sent and (deadline is None or time.monotonic() <= deadline):
+            if deadline is None and self._is_stopping():
+                deadline = time.monotonic() + STOP_SECONDS
+            self._take(self._sender.wait(LOOK_SECONDS))
 
     def _claim(self) -> None:
         """Claim when half of what may wait has gone, or when it is time to look for what has become due."""
@@ -266,7 +288,7 @@ def _write(ended: list[Ended]) -> list[int]:
     while True:
         try:
             return outcomes.write(ended)
-        except (OperationalError, InterfaceError):
+        except _DATABASE_AWAY:
             if connection.in_atomic_block or time.monotonic() > give_up_at:
                 raise
             logger.warning("outcomes wait for the database", extra={"outcomes": len(ended)})
