@@ -102,16 +102,32 @@ def create(connection: Connection, collection: str, fields: Mapping[str, Any]) -
 
 
 def replace(connection: Connection, collection: str, record_id: str, fields: Mapping[str, Any]) -> Record:
-    """The record with these fields and no others. Raises RecordNotFound, InvalidRecord."""
+    """The record with these fields and no others. Raises RecordNotFound, InvalidRecord.
+
+    Of a resource under a name of the instance's own, what is not mapped stays: the client cannot send it.
+    """
     target = _collection(connection, collection, "replace")
-    record = connection.client().replace(target.concrete(), record_id, _written(target, fields))
+    client, resource, transformation = connection.client(), target.concrete(), target.transformation
+    if transformation is None:
+        return _shown(connection, target, client.replace(resource, record_id, fields))
+    present = transformation.shown(client.get(resource, record_id).fields)
+    emptied = transformation.emptied(fields, present=present, resource=resource)
+    document = transformation.written(fields, present=present, emptied=emptied)
+    record = client.update(resource, record_id, document)
     return _shown(connection, target, record)
 
 
 def update(connection: Connection, collection: str, record_id: str, fields: Mapping[str, Any]) -> Record:
     """The record with these fields changed; null empties one. Raises RecordNotFound, InvalidRecord."""
     target = _collection(connection, collection, "update")
-    record = connection.client().update(target.concrete(), record_id, _written(target, fields))
+    client, resource, transformation = connection.client(), target.concrete(), target.transformation
+    document = fields
+    if transformation is not None:
+        present = None
+        if transformation.is_ambiguous(fields):
+            present = transformation.shown(client.get(resource, record_id).fields)
+        document = transformation.written(fields, present=present)
+    record = client.update(resource, record_id, document)
     return _shown(connection, target, record)
 
 

@@ -13,7 +13,9 @@ from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from connectors.ceql import And, Expression, Or
+from connectors.element import Field, Resource
 from connectors.errors import InvalidQuery, InvalidRecord
+from connectors.nulls import without_nulls
 from connectors.transformed_pages import PageWriter, value_at
 
 ID: Final = "id"
@@ -31,6 +33,8 @@ class FieldMapping:
     vendor_path: str
 
 
+Sent: TypeAlias = tuple[FieldMapping, Any]
+"""A mapped field that a client sent, and its value."""
 Tree: TypeAlias = "dict[str, FieldMapping | Tree]"
 
 
@@ -58,9 +62,24 @@ class Transformation:
         fields = self.fields if not only else tuple(self._chosen(only))
         return _writer(fields).write(body)
 
-    def written(self, fields: Mapping[str, Any]) -> dict[str, Any]:
-        """What a client sent, in the hub's words. Raises InvalidRecord for a field that is not mapped."""
-        sent = sorted(self._sent(fields, _tree(self.fields), ()), key=lambda one: one[0].vendor_path.count("."))
+    def written(
+        self,
+        fields: Mapping[str, Any],
+        *,
+        present: Mapping[str, Any] | None = None,
+        emptied: Sequence[FieldMapping] = (),
+    ) -> dict[str, Any]:
+        """What a client sent, in the hub's words, and null for what is to be `emptied`.
+
+        `present` is the record as it is, in the instance's own words; it is needed where `is_ambiguous`. Raises
+        InvalidRecord for a field that is not mapped, and for two that are the same and differ.
+        """
+        sent = list(self._sent(fields, _tree(self.fields), ()))
+        if present is not None:
+            sent = _meant(sent, present) or sent
+        _check_agreement(sent)
+        sent += [(one, None) for one in emptied]
+        sent.sort(key=lambda one: one[0].vendor_path.count("."))
         document: dict[str, Any] = {}
         placed: set[tuple[str, ...]] = set()
         for mapping, value in sent:
@@ -74,6 +93,28 @@ class Transformation:
             if _names_nothing(document[name]):
                 document[name] = None
         return document
+
+    def is_ambiguous(self, fields: Mapping[str, Any]) -> bool:
+        """Whether it takes the record as it is to tell what is meant: clients change one field of a whole record, and
+        send the old value along under another name, and null for what cannot be read."""
+        sent = list(self._sent(fields, _tree(self.fields), ()))
+        return len({_root(one) for one, _ in sent}) < len(sent) or any(value is None for _, value in sent)
+
+    def emptied(
+        self, fields: Mapping[str, Any], *, present: Mapping[str, Any], resource: Resource
+    ) -> list[FieldMapping]:
+        """The mapped fields that a replacement by these fields leaves empty, as far as records can be without them."""
+        sent = [one for one, _ in self._sent(fields, _tree(self.fields), ())]
+        declared = {one.name: one for one in resource.fields}
+        needed = {_provider_root(one) for one in resource.fields if one.is_required}
+        return [
+            one
+            for one in self.fields
+            if (field := declared.get(one.vendor_path)) is not None
+            and not (field.is_read_only or field.type in ("boolean", "list") or _provider_root(field) in needed)
+            and value_at(present, one.path.split(".")) is not None
+            and not any(_is_sent_by(other, one, is_flat=resource.has_own_names) for other in sent)
+        ]
 
     def asked(self, where: Expression) -> Expression:
         """A query in the hub's words. Raises InvalidQuery for a field that is not mapped."""
@@ -148,6 +189,41 @@ class Transformation:
 
 def _is_within(path: str, other: str) -> bool:
     return path == other or path.startswith(f"{other}.")
+
+
+def _root(one: FieldMapping) -> str:
+    return one.vendor_path.partition(".")[0]
+
+
+def _provider_root(field: Field) -> str:
+    return (field.provider_name or field.name).replace("/", ".").partition(".")[0]
+
+
+def _is_sent_by(other: FieldMapping, one: FieldMapping, *, is_flat: bool) -> bool:
+    """Whether writing the other field writes this one, too: references are written whole."""
+    if is_flat:
+        return _is_within(one.vendor_path, other.vendor_path) or _is_within(other.vendor_path, one.vendor_path)
+    return _root(other) == _root(one)
+
+
+def _meant(sent: Sequence[Sent], present: Mapping[str, Any]) -> list[Sent]:
+    """Without nulls that were null before, and without what is as it was beside something that is not."""
+    changed = [(one, value) for one, value in sent if not _is_as_it_was(one, value, present)]
+    moved = {_root(one) for one, _ in changed}
+    kept = [(one, value) for one, value in sent if value is not None and _root(one) not in moved]
+    return changed + kept
+
+
+def _is_as_it_was(one: FieldMapping, value: Any, present: Mapping[str, Any]) -> bool:
+    return bool(without_nulls(value) == without_nulls(value_at(present, one.path.split("."))))
+
+
+def _check_agreement(sent: Sequence[Sent]) -> None:
+    placed: dict[str, Sent] = {}
+    for one, value in sent:
+        first, known = placed.setdefault(one.vendor_path, (one, value))
+        if known != value:
+            raise InvalidRecord(f"{first.path} and {one.path} are the same field: send one of them")
 
 
 def _names_nothing(value: Any) -> bool:

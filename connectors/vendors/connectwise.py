@@ -140,15 +140,19 @@ class ConnectWiseClient(Caller):
         if resource.path == communications.CONTACTS_PATH:
             # ConnectWise's own PUT stumbles over the communication items that it gave out itself.
             record = self._raw(resource, record_id)
-            document = writes.replacing(document, record=record, resource=resource)
+            document = writes.changed_only(writes.replacing(document, record=record, resource=resource), record=record)
             return self._changed(resource, record_id, document, values, record=record)
-        document = writes.with_parent(writes.without_nulls(document), resource=resource)
+        document = self._kept(resource, record_id) | writes.without_nulls(document)
+        document = writes.with_parent(document, resource=resource)
         return self._saved(resource, record_id, self.request("PUT", path, document=document))
 
     def update(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
         _path_of_record(resource, record_id)
         document, values = self._sendable(resource, fields, record_id=record_id)
-        record = self._raw(resource, record_id) if values else {}
+        is_whole = writes.is_whole(fields) and not resource.has_own_names
+        record = self._raw(resource, record_id) if values or is_whole else {}
+        if is_whole:
+            document = writes.changed_only(document, record=record)
         return self._changed(resource, record_id, document, values, record=record)
 
     def delete(self, resource: Resource, record_id: str) -> None:
@@ -220,6 +224,10 @@ class ConnectWiseClient(Caller):
         a new record. Raises InvalidRecord.
         """
         return writes.without_read_only(fields, resource=resource)
+
+    def _kept(self, resource: Resource, record_id: str) -> dict[str, Any]:
+        """Members that a record keeps when it is replaced, because the hub has no words for them."""
+        return {}
 
     def _hub_record(self, resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
         """A record as it is answered, in the hub's words."""

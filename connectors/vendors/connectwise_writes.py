@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from connectors import nulls
 from connectors.element import Resource
 from connectors.errors import InvalidRecord, RateLimited, TryLater
 
@@ -53,6 +54,23 @@ def with_parent(document: Mapping[str, Any], *, resource: Resource) -> Document:
         value: Any = int(text) if types.get(name) == "number" and text.isdecimal() else text
         whole[outer] = {inner: value} if inner else value
     return whole
+
+
+def is_whole(fields: Mapping[str, Any]) -> bool:
+    """Whether a client sends back a record that it has read."""
+    return not _OF_THE_SERVER.isdisjoint(fields)
+
+
+def changed_only(document: Mapping[str, Any], *, record: Mapping[str, Any]) -> Document:
+    """Without the members that the record has just so: the server may not take them, as it does not take its own tags.
+
+    Nulls say nothing: they may have been left out of what the client has read.
+    """
+    return {
+        name: value
+        for name, value in document.items()
+        if nulls.without_nulls(value) != nulls.without_nulls(record.get(name))
+    }
 
 
 def changes(document: Mapping[str, Any]) -> list[Change]:

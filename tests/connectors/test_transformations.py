@@ -192,3 +192,32 @@ def test_record_that_is_sent_back_as_it_was_shown_keeps_what_is_mapped(transform
     shown = transformation.shown(record)
 
     assert transformation.shown(transformation.written(shown)) == shown
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ({"firmId": 4}, {"company": {"id": 4}}),
+        ({"firm": {"id": 4}}, {"company": {"id": 4}}),
+        ({"at": "Rome"}, {"city": "Rome", "company": {"id": 3, "name": "Acme"}}),
+        ({"name": {"first": "Ada", "last": "King"}}, {"lastName": "King", "company": {"id": 3, "name": "Acme"}}),
+    ],
+)
+def test_change_within_a_whole_record_counts_and_nulls_that_were_there_say_nothing(changed, expected):
+    whole = PEOPLE.shown(RECORD)
+
+    assert PEOPLE.is_ambiguous(whole | changed)
+    assert PEOPLE.written(whole | changed, present=whole) == {"id": 7, "firstName": "Ada"} | expected
+
+
+def test_null_alone_empties_what_is_shown_as_null():
+    assert PEOPLE.written({"at": None}, present=PEOPLE.shown(RECORD)) == {"city": None}
+
+
+def test_one_field_under_two_names_has_one_value():
+    people = mapped(a="city", b="city")
+
+    assert people.written({"a": "Rome", "b": "Rome"}) == {"city": "Rome"}
+    assert people.written({"a": "Rome", "b": "Oslo"}, present={"a": "Oslo", "b": "Oslo"}) == {"city": "Rome"}
+    with pytest.raises(InvalidRecord, match="a and b are the same field"):
+        people.written({"a": "Rome", "b": "Oslo"})

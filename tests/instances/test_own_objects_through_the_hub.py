@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from connectors.sandbox import Sandbox
@@ -18,7 +20,11 @@ FIELDS = {
     "firmId": "company.id",
     "changed": "_info.lastUpdated",
 }
-PEOPLE = {"vendorName": "contacts", "fields": [{"path": own, "vendorPath": hub} for own, hub in FIELDS.items()]}
+MAIL = {"path": "mail", "vendorPath": "email"}
+PEOPLE: dict[str, Any] = {
+    "vendorName": "contacts",
+    "fields": [{"path": own, "vendorPath": hub} for own, hub in FIELDS.items()],
+}
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +122,37 @@ def test_transformation_hides_a_resource_of_its_name_until_it_is_deleted(caller)
 
 def test_objects_name_what_the_instance_has_of_its_own(caller):
     assert {"contacts", "people"} <= set(caller.get("/objects").json())
+
+
+@pytest.fixture
+def person(caller, sandbox) -> dict[str, Any]:
+    """As the hub has it, with fields that `people` does not map."""
+    sent = {"firstName": "Ada", "title": "Countess", "city": "London", "nickName": "A", "email": "ada@example.com"}
+    made = caller.post("/contacts", sent | {"company": {"id": caller.get("/organizations").json()[0]["id"]}})
+    found: dict[str, Any] = made.json()
+    return found
+
+
+@pytest.mark.parametrize("verb", ["PUT", "PATCH"])
+def test_one_change_in_a_whole_record_changes_that_alone(caller, person, verb):
+    caller.put("/instances/transformations/people", PEOPLE | {"fields": [*PEOPLE["fields"], MAIL]})
+    place = f"/people/{person['id']}"
+    other = caller.get("/organizations").json()[1]["id"]
+    nulls = {"mail": None}  # what instances that show nulls show of it
+
+    assert caller.call(verb, place, caller.get(place).json() | nulls | {"firmId": other}).json()["firmId"] == other
+    assert caller.call(verb, place, caller.get(place).json() | nulls | {"job": "CTO"}).json()["job"] == "CTO"
+
+    after = caller.get(f"/contacts/{person['id']}").json()
+    assert after["company"]["id"] == other
+    moved = {"_info", "company", "title"}
+    assert {**after, **dict.fromkeys(moved)} == {**person, **dict.fromkeys(moved)}
+
+
+def test_replacing_empties_what_is_mapped_and_not_sent(caller, person):
+    replaced = caller.put(f"/people/{person['id']}", {"name": {"first": "Augusta"}})
+
+    assert replaced.status_code == 200, replaced.content
+    after = caller.get(f"/contacts/{person['id']}").json()
+    assert not {"title", "company"} & set(after)
+    assert (after["firstName"], after["city"]) == ("Augusta", "London")

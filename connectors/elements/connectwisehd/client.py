@@ -98,7 +98,16 @@ class Client(ConnectWiseClient):
 
     def update(self, resource: Resource, record_id: str, fields: Mapping[str, Any]) -> Record:
         with _refusals_in_hub_words(resource, fields):
+            if resource.has_own_names and fields.get("id") is not None:
+                # A whole record sent back: references by their old names would be looked up anew.
+                present = super().get(resource, record_id).fields
+                fields = writes.changed_fields(fields, present=present)
             return super().update(resource, record_id, fields)
+
+    def _kept(self, resource: Resource, record_id: str) -> dict[str, Any]:
+        if not resource.has_own_names:
+            return {}
+        return writes.unnamed_members(resource.key, self._raw(resource, record_id))
 
     def _hub_record(self, resource: Resource, record: dict[str, Any]) -> dict[str, Any]:
         return records.hub_record(resource.key, record) if resource.has_own_names else record

@@ -24,6 +24,8 @@ _LONGEST_NAME_SHOWN = 60
 _NAMES_SHOWN = 12
 # Of one reference, the more exact word counts.
 _REFERENCE_PARTS = ("id", "identifier", "name")
+# Of the server, and numbers of references that tickets are written with by name.
+_SAID_OTHERWISE = frozenset({"id", "_info", "locationId", "businessUnitId"})
 
 Written = Mapping[str, Scalar | None]
 """Values in the provider's form by dotted hub name."""
@@ -55,6 +57,25 @@ def says_things_twice(resource_key: str, fields: Mapping[str, Any]) -> bool:
     table = TABLES[resource_key]
     sent = {name for name, _ in _flat(table, fields)}
     return any(len(names & sent) > 1 for names in _same_things(table))
+
+
+def changed_fields(fields: Mapping[str, Any], *, present: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a whole hub record is otherwise than `present` has it."""
+    changed: dict[str, Any] = {}
+    for name, value in fields.items():
+        now = present.get(name)
+        if isinstance(value, Mapping) and isinstance(now, Mapping):
+            if inner := changed_fields(value, present=now):
+                changed[name] = inner
+        elif name not in present or value != now:
+            changed[name] = value
+    return changed
+
+
+def unnamed_members(resource_key: str, provider_record: Mapping[str, Any]) -> dict[str, Any]:
+    """What the provider's record has and this hub has no field for, such as `customFields`: a PUT would empty it."""
+    named = {_root(one) for path in TABLES[resource_key].paths().values() for one in path.split("|")}
+    return {name: value for name, value in provider_record.items() if name not in named | _SAID_OTHERWISE}
 
 
 def refused_fields(resource_key: str, fields: Mapping[str, Any], provider_names: Sequence[str]) -> list[str]:

@@ -187,6 +187,25 @@ def test_replaced_contact_has_what_was_sent_and_keeps_its_items(connection, cont
         assert after[kept] == before[kept], kept
 
 
+@pytest.mark.parametrize("write", [hub.update, hub.replace])
+def test_one_change_in_a_whole_contact_changes_that_alone(connection, write):
+    whole = hub.find(connection, "contacts").records()[0]
+
+    written = write(connection, "contacts", str(whole["id"]), whole | {"nickName": write.__name__}).fields
+
+    assert {**written, "_info": None} == {**whole, "_info": None, "nickName": write.__name__}
+
+
+@pytest.mark.parametrize("name", ["organizations", "incidents", "opportunities", "fields"])
+def test_whole_record_can_be_changed(connection, name):
+    whole = hub.find(connection, name).records()[0]
+    field = {"organizations": "website", "incidents": "summary", "opportunities": "notes", "fields": "caption"}[name]
+
+    written = hub.update(connection, name, str(whole["id"]), whole | {field: "Other"}).fields
+
+    assert {**written, "_info": None} == {**whole, "_info": None, field: "Other"}
+
+
 def test_change_of_nothing_is_no_call_that_writes(connection, contact, sandbox):
     hub.update(connection, "contacts", contact, {"id": 5, "_info": {"lastUpdated": "x"}})
 

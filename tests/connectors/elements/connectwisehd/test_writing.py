@@ -138,6 +138,30 @@ def test_whole_record_can_be_sent_back(sandbox, name):
     }
 
 
+@pytest.mark.parametrize("write", [hub.update, hub.replace])
+def test_what_has_no_name_here_stays_when_a_whole_record_is_sent(connection, write):
+    raw = hub.find(connection, "company/companies").records()[0]
+    whole = get(connection, "organizations", raw["id"])
+
+    write(connection, "organizations", str(raw["id"]), whole | {"website": write.__name__})
+
+    after = hub.get(connection, "company/companies", str(raw["id"])).fields
+    assert after["website"] == write.__name__
+    assert any(one.get("value") for one in raw["customFields"])
+    assert after["customFields"] == raw["customFields"]
+
+
+def test_whole_ticket_keeps_the_name_that_was_no_contact_s(connection, sandbox, ticket, company):
+    update(connection, "incidents", ticket["id"], contactName="Nils Holgersson")
+    create(connection, "contacts", firstName="Nils", lastName="Holgersson", companyId=company["id"])
+    whole = get(connection, "incidents", ticket["id"])
+
+    changed = update(connection, "incidents", ticket["id"], **whole | {"summary": "Scanner"})
+
+    assert changed["summary"] == "Scanner"
+    assert (changed["contactName"], changed.get("contactId")) == ("Nils Holgersson", None)
+
+
 def test_reference_is_replaced_whole(connection, sandbox, ticket):
     other = hub.find(connection, "organizations").records()[1]
     sandbox.requests.clear()
