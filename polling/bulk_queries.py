@@ -239,16 +239,18 @@ _CLAIM = """
     RETURNING query.id, query.epoch"""
 
 _BEGIN = """
-    UPDATE polling_bulkquery
+    UPDATE polling_bulkquery query
     SET epoch = epoch + 1, state = 'running', leased_until = statement_timestamp() + %(lease)s
-    WHERE id = %(query)s AND epoch = %(epoch)s AND state IN ('created', 'running')
-    RETURNING epoch"""
+    FROM instances_instance instance
+    WHERE query.id = %(query)s AND query.epoch = %(epoch)s AND query.state IN ('created', 'running')
+        AND instance.id = query.instance_id AND NOT instance.is_disabled
+    RETURNING query.epoch"""
 
 _HOLD = """
     WITH instance AS MATERIALIZED (
         SELECT instance.id FROM instances_instance instance
         JOIN polling_bulkquery query ON query.instance_id = instance.id
-        WHERE query.id = %(query)s FOR KEY SHARE OF instance
+        WHERE query.id = %(query)s AND NOT instance.is_disabled FOR KEY SHARE OF instance
     )
     SELECT query.id FROM polling_bulkquery query JOIN instance ON query.instance_id = instance.id
     WHERE query.id = %(query)s AND query.epoch = %(epoch)s AND query.state = 'running' FOR UPDATE OF query"""

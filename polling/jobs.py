@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -72,8 +72,12 @@ def claim(*, limit: int) -> list[JobClaim]:
 
 
 def begin(claim: JobClaim) -> tuple[JobClaim, Job]:
-    """Use up a claim, and with it the run: the job is next due at the time after this one. Raises LostLease."""
-    job = Job.objects.select_related("instance").filter(pk=claim.job_id, epoch=claim.epoch, is_active=True).first()
+    """Use up a claim, and with it the run: the job is next due at the time after this one.
+
+    Raises LostLease, also where the call must not be made any more that could be when it was claimed.
+    """
+    rows = Job.objects.filter(_MAY_RUN, pk=claim.job_id, epoch=claim.epoch, is_active=True)
+    job = rows.select_related("instance").first()
     if job is None:
         raise LostLease(claim)
     next_run_at = cron.next_run(job.cron, after=max(timezone.now(), job.next_run_at))
@@ -130,6 +134,13 @@ def resume(*, instance: Instance, **_signal: Any) -> None:
 def _under(claim: JobClaim) -> Any:
     return Job.objects.filter(pk=claim.job_id, epoch=claim.epoch)
 
+
+_MAY_RUN = Q(
+    Q(method="GET") | ~Q(user__role=User.VIEWER),
+    instance__is_disabled=False,
+    user__is_active=True,
+    user__organization=F("instance__organization"),
+)
 
 # A job runs as long as its user may make the call. One that was due while it could not is late, and runs once.
 _CLAIM = """

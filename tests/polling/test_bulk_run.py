@@ -19,7 +19,9 @@ from connectors.sandbox import Sandbox
 from events.models import Delivery, Event
 from instances.configuration import connection_of
 from instances.errors import Conflict
+from instances.models import Instance
 from polling import bulk_queries, bulk_results, bulk_run
+from polling.bulk_queries import KeptPage
 from polling.bulk_run import pause_after
 from polling.models import BulkPage, BulkQuery
 from polling.schedule import LostLease
@@ -174,6 +176,18 @@ def test_a_disabled_instance_is_not_read_and_goes_on_later(instance):
     instance.save()
 
     assert turn(query).state == BulkQuery.COMPLETED
+
+
+def test_an_instance_that_is_disabled_meanwhile_is_not_begun_and_keeps_no_further_page(instance):
+    asked(instance, ALL)
+    [claimed] = bulk_queries.claim()
+    held = bulk_queries.begin(claimed)
+    bulk_queries.keep_page(held, KeptPage(body=b"{}", record_count=1, columns=[], next_page_token="1"))
+    Instance.objects.update(is_disabled=True)
+    with pytest.raises(LostLease):
+        bulk_queries.keep_page(held, KeptPage(body=b"{}", record_count=1, columns=[], next_page_token="2"))
+    with pytest.raises(LostLease):
+        bulk_queries.begin(held)
 
 
 def test_what_is_cancelled_meanwhile_keeps_no_further_page(instance, sandbox):

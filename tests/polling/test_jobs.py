@@ -10,7 +10,7 @@ from django.utils import timezone
 from connectors.sandbox import Sandbox
 from instances import provisioning
 from instances.errors import Conflict, InvalidRequest
-from instances.models import User
+from instances.models import Instance, User
 from polling import job_requests, job_run, jobs
 from polling.jobs import JobClaim
 from polling.models import Job
@@ -183,6 +183,27 @@ def test_the_jobs_of_a_disabled_instance_stand_still(make, instance):
     instance.save()
 
     assert jobs.claim(limit=10) == []
+
+
+@pytest.mark.parametrize(
+    ("model", "change"),
+    [
+        (Instance, {"is_disabled": True}),
+        (User, {"role": User.VIEWER}),
+        (User, {"is_active": False}),
+        (User, {"organization": None}),
+    ],
+)
+def test_a_job_whose_message_waited_asks_again_whether_it_may_be_run(make, sandbox, model, change):
+    make(method="DELETE", uri="/contacts/1")
+    Job.objects.update(next_run_at=timezone.now() - timedelta(minutes=1))
+    [claimed] = jobs.claim(limit=10)
+    model.objects.update(**change)
+
+    job_run.run(claimed)
+
+    assert calls(sandbox) == []
+    assert Job.objects.get().last_run_at is None
 
 
 def test_an_instance_has_a_limited_number_of_jobs(make):
