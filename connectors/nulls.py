@@ -55,5 +55,5 @@ def _without_nulls_in_record(record: msgspec.Raw) -> bytes:
         return text
     try:
         return orjson.dumps(without_nulls(orjson.loads(text)))
-    except (orjson.JSONDecodeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         raise UnusableAnswer("A record is nested too deeply, or holds what is no JSON") from None

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -118,4 +119,8 @@ def _unknown(path: str) -> UnknownResource:
 
 
 def _shown(record: Record) -> HttpResponse:
-    return json_body(orjson.dumps(record.fields))
+    try:
+        return json_body(orjson.dumps(record.fields))
+    except TypeError:
+        # Integers of more than 64 bits, and objects within 250 others, are JSON all the same.
+        return json_body(json.dumps(record.fields, separators=(",", ":"), ensure_ascii=False).encode())

@@ -24,7 +24,7 @@ def list_answer(connection: Connection, collection: str, request: Request) -> Ht
     token = asked.pop("nextPage", "")
     page_number = _number("page", asked.pop("page", ""), default=1)
     has_total = asked.pop("returnCount", "").lower() == "true"
-    fields = [name.strip() for name in asked.pop("fields", "").split(",") if name.strip()]
+    fields = list(dict.fromkeys(name.strip() for name in asked.pop("fields", "").split(",") if name.strip()))
     page = hub.find(
         connection,
         collection,

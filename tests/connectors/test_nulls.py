@@ -4,10 +4,12 @@ import json
 from datetime import UTC, datetime
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors import nulls
+from connectors.errors import UnusableAnswer
 from connectors.records import Page
 
 keys = st.sampled_from(["a", "b_2", "C", ',"a":null,', '{"a":null}', "odd key", ":", "\\", '"']) | st.text(max_size=5)
@@ -40,3 +42,11 @@ def test_no_null_member_is_left_and_nothing_else_is_lost(records, encoded):
     assert filtered == nulls.without_nulls(records)
     if not has_null_member(records):
         assert filtered == records
+
+
+def test_record_that_is_nested_too_deeply_to_be_written_again_is_refused():
+    deep = b'{"odd key":null,"a":' + b'{"a":' * 400 + b"1" + b"}" * 401
+    page = Page(body=b"[" + deep + b"]", next_page_token=None, answered_at=datetime.now(UTC))
+
+    with pytest.raises(UnusableAnswer):
+        nulls.cut_from_page(page)

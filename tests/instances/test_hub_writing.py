@@ -67,6 +67,17 @@ def test_record_is_created_changed_replaced_and_deleted_with_200(hub_api, instan
     assert made.json()["id"] not in provider.contacts.ids()
 
 
+@pytest.mark.parametrize("odd", ["1" * 30, '{"a":' * 300 + "1" + "}" * 300], ids=["long number", "deep"])
+@pytest.mark.parametrize("method", ["GET", "PATCH"])
+def test_record_that_quick_writers_cannot_write_is_answered_all_the_same(hub_api, provider, method, odd):
+    body = '{"id":1,"odd":' + odd + "}"
+    provider.behave(method=method, path="/company/contacts", body=body, content_type="application/json")
+
+    answer = hub_api.call(method, "/contacts/1", {"firstName": "Ada"} if method == "PATCH" else None)
+
+    assert (answer.status_code, answer.content.decode()) == (200, body)
+
+
 def test_put_creates_where_the_resource_says_so(hub_api, provider):
     ticket = provider.tickets.ids()[0]
     attached = hub_api.put(f"/incidents/{ticket}/configurations", {"id": provider.configurations.ids()[0]})
