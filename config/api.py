@@ -143,6 +143,10 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         return Response(error_body(request, "The body is too large"), status=413)
     if isinstance(error, PermissionDenied):
         return Response(error_body(request, "You may not do this"), status=403)
+    if isinstance(error, drf.UnsupportedMediaType):
+        return Response(error_body(request, "Send the body with Content-Type: application/json"), status=415)
+    if isinstance(error, drf.NotAcceptable):
+        return Response(error_body(request, "Accept leaves out what this path answers with, mostly JSON"), status=406)
     if isinstance(error, drf.APIException):
         return Response(error_body(request, str(error.detail)), status=error.status_code)
     logger.exception("request failed", extra={"request": request_id(request), "path": request.path})

@@ -22,7 +22,8 @@ _DESCRIPTION = """\
 A self-hosted connector instance platform that speaks the Cloud Elements / SAP Open Connectors API.
 
 Every call but the catalogue's carries `Authorization` with the secrets that its path asks for, in any order:
-`User <secret>, Organization <secret>[, Element <token>]`. Press *Authorize* and type that line as it is.
+`User <secret>, Organization <secret>[, Element <token>]`. *Authorize* has a field for each kind of path: type the
+line as it is. One with all three is good in each of the first three fields.
 
 Every success is 200. Every error is `{requestId, message, providerMessage?}`. Timestamps are UTC in whole seconds.
 Trailing and double slashes are passed over. Paths under `/hubs/{hub}` are there without `/hubs/{hub}` as well."""

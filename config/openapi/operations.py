@@ -118,8 +118,12 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     }
     if parameter.is_required:
         shown["required"] = True
-    if parameter.example is not None:
+    if parameter.example is not None and parameter.is_required:
         shown["example"] = parameter.example
+    elif parameter.example is not None:
+        # Browsers of the document fill examples in, and send them: a filter that nobody asked for.
+        values = parameter.example if isinstance(parameter.example, list) else [parameter.example]
+        shown["description"] += "; for example " + ", ".join(f"`{value}`" for value in values)
     return shown
 
 

@@ -39,14 +39,14 @@ _ERRORS: Mapping[int, tuple[str, str, str]] = {
     406: (
         "NotAcceptable",
         "`Accept` names only what this path does not answer with",
-        "Could not satisfy the request Accept header.",
+        "Accept leaves out what this path answers with, mostly JSON",
     ),
     409: ("Conflict", "It would contradict something that exists", "This subscription belongs to instance 7"),
     413: ("TooLarge", "The body is longer than the limit", "The body is too large"),
     415: (
         "UnsupportedMediaType",
         "The body is not `application/json`",
-        'Unsupported media type "text/plain" in request.',
+        "Send the body with Content-Type: application/json",
     ),
     429: (
         "RateLimited",

@@ -46,6 +46,7 @@ def test_body_that_is_no_json_is_415(client, media_type):
 
     assert answer.status_code == 415
     assert set(answer.json()) == {"requestId", "message"}
+    assert answer.json()["message"] == "Send the body with Content-Type: application/json"
 
 
 @pytest.mark.parametrize("accept", ["text/csv", "text/html;q=1", "a", ";;;", "application/xml, text/plain"])
@@ -54,6 +55,7 @@ def test_answer_that_cannot_be_given_is_406(client, accept):
 
     assert answer.status_code == 406
     assert set(answer.json()) == {"requestId", "message"}
+    assert "JSON" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("path", ["/elements/", "//elements", "/elements//", "/elements/keys/"])

@@ -110,6 +110,17 @@ def test_every_example_fits_its_schema():
     assert wrong == set()
 
 
+def test_trying_a_call_sends_no_filter_that_nobody_typed():
+    """Swagger UI fills the examples of parameters in: `GET /instances` would find nothing."""
+    filled_in = {
+        f"{verb} {path}: {parameter['name']}"
+        for path, verb, operation in operations()
+        for parameter in operation.get("parameters", ())
+        if "example" in parameter and not parameter.get("required")
+    }
+    assert filled_in == set()
+
+
 def test_every_path_asks_for_the_credentials_that_it_names(owner):
     """And for no others: where a token is not named, none is needed to get past the door."""
     nobody, without_token = Api(None), Api(owner)
