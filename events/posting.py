@@ -62,6 +62,8 @@ def post_to(*, instance: Instance, url: str, message: Mapping[str, Any]) -> int:
     check_destination(url)
     with transaction.atomic():
         with plain_cursor() as cursor:
+            # Before the subscription, as everywhere: the event's row takes this lock too, and would take it after it.
+            cursor.execute("SELECT FROM instances_instance WHERE id = %b FOR KEY SHARE", [instance.pk])
             (event_id,), created_at = reserve_event_ids(cursor, 1)
         subscription = _subscription_of(instance, url)
         _store(event_id, created_at, instance=instance, organization=instance.organization, body=orjson.dumps(message))

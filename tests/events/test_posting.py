@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from base64 import b64encode
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from standardwebhooks import Webhook
 
 from connectors.errors import DestinationRefused
@@ -14,9 +15,10 @@ from events.deliver import drain
 from events.models import Delivery, Event, Subscription
 from events.posting import check_destination, post, post_to
 from instances.errors import InvalidRequest
-from instances.models import Organization
+from instances.models import Instance, Organization
 from tests.events.conftest import KEY, make_instance, publish
 from tests.events.sink import Sink
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -208,3 +210,30 @@ class TestToOneUrl:
             check_destination(url)
 
         assert not Event.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_instance_is_locked_before_the_subscription(owner, sink):
+    """As everywhere: while somebody changes the instance, nobody waits for it with the subscription in hand."""
+    instance = make_instance(owner, sink.url)
+    with transaction.atomic():
+        post_to(instance=instance, url=sink.url + "/over", message=OVER)
+
+    def report() -> None:
+        post_to(instance=instance, url=sink.url + "/over", message=OVER)
+        connection.close()
+
+    reporting = threading.Thread(target=report)
+    with transaction.atomic():
+        Instance.objects.select_for_update(of=("self",)).get(pk=instance.pk)
+        reporting.start()
+        until(_somebody_waits_for_a_lock)
+        assert Subscription.objects.select_for_update(nowait=True, of=("self",)).get(topics=[])
+    reporting.join()
+    assert Event.objects.count() == 2
+
+
+def _somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted")
+        return cursor.fetchone() is not None
