@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Two workers suit two cores; each brings its own PostgreSQL and Valkey.
-TEST_WORKERS ?= 2
+# Three suit two cores, as journeys mostly wait; each brings its own PostgreSQL and Valkey.
+TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check bench requirements migrations openapi clean

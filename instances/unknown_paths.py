@@ -11,8 +11,8 @@ from instances.authentication import NeedsUserAndOrganization, Principal
 from instances.errors import NotFound
 from instances.hub_api import HubView
 
-RESERVED = ("authentication", "elements", "events", "formulas", "instances", "jobs", "notifications", "usage", "users")
-ACCOUNTS = "accounts"
+RESERVED = ("authentication", "elements", "formulas", "instances", "jobs", "notifications", "usage", "users")
+ACCOUNTS, CALLBACKS = "accounts", "events"
 
 
 class UnknownPathView(APIView):
@@ -21,6 +21,13 @@ class UnknownPathView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         raise _unknown(kwargs["path"])
+
+
+class UnknownCallbackPathView(UnknownPathView):
+    """Providers, who call there, have no credentials of ours."""
+
+    authentication_classes = ()
+    permission_classes = ()
 
 
 class AccountsView(HubView):

@@ -18,6 +18,12 @@ def quick_passwords(settings):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
+@pytest.fixture(autouse=True)
+def static_files_looked_for_when_asked(settings):
+    """Every test client would list them all when it makes its first call."""
+    settings.WHITENOISE_AUTOREFRESH = True
+
+
 @pytest.fixture
 def owner(db) -> User:
     return UserFactory.create(email="owner@example.com")

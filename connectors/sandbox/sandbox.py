@@ -57,8 +57,8 @@ class Sandbox:
         contacts: int = 3_000,
         companies: int = 300,
         tickets: int = 2_000,
-        time_entries: int = 200,
-        notes: int = 100,
+        time_entries: int | None = None,
+        notes: int | None = None,
         configurations: int = 30,
         opportunities: int = 20,
         schedule_entries: int = 10,
@@ -71,7 +71,9 @@ class Sandbox:
         hidden_fractions: bool = False,
         seed: int = 1,
     ) -> None:
-        """Port 0 takes a free one. `hidden_fractions`: stored stamps have the milliseconds that none shows.
+        """Port 0 takes a free one. Time entries and notes are as many as suit the tickets, unless told otherwise.
+
+        `hidden_fractions`: stored stamps have the milliseconds that none shows.
 
         Without both words of the integrator login there is none. Raises ValueError for one without the other.
         """
@@ -85,8 +87,8 @@ class Sandbox:
             "contacts": contacts,
             "companies": companies,
             "tickets": tickets,
-            "time_entries": time_entries,
-            "notes": notes,
+            "time_entries": min(200, max(20, tickets // 10)) if time_entries is None else time_entries,
+            "notes": min(100, max(20, tickets // 20)) if notes is None else notes,
             "configurations": configurations,
             "opportunities": opportunities,
             "schedule_entries": schedule_entries,

@@ -150,6 +150,11 @@ def operations() -> Iterator[Any]:
         yield result.ok()
 
 
+def can_be_asked_wrongly(operation: Any, *, is_record: bool) -> bool:
+    """Whether there is something to send that is wrong: any text may be an id. Of records, one resource is enough."""
+    return bool(operation.body or operation.query) and (not is_record or "/contacts" in operation.path)
+
+
 def faults(operation: Any, caller: Caller, *, mode: GenerationMode, count: int) -> set[str]:
     """What is wrong with the answers to `count` generated calls."""
     wrong: set[str] = set()
@@ -180,13 +185,15 @@ def test_every_answer_is_one_that_the_document_tells_of(caller, mode, count):
     for operation in operations():
         # One view serves all records, and their schemas are large: once is enough, and one resource for what is wrong.
         is_record = operation.path.startswith(RECORDS)
-        if is_record and mode is GenerationMode.NEGATIVE and "/contacts" not in operation.path:
+        if mode is GenerationMode.NEGATIVE and not can_be_asked_wrongly(operation, is_record=is_record):
             continue
         try:
             with one_connection():
                 wrong |= faults(operation, caller, mode=mode, count=1 if is_record else count)
         except hypothesis.errors.Unsatisfiable:
-            assert mode is GenerationMode.NEGATIVE, operation.label  # there is nothing to send that is wrong
+            # Callbacks have bodies of any shape: there is nothing to send that is wrong.
+            assert mode is GenerationMode.NEGATIVE, operation.label
+            assert operation.path.startswith("/events/"), operation.label
     assert sorted(wrong) == []
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.core.servers.basehttp import WSGIRequestHandler
 from django.test import override_settings
 from pytest_django.live_server_helper import LiveServer
 
@@ -31,6 +32,8 @@ def db(django_db_setup: Any, django_db_blocker: Any) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def platform(db: None) -> Iterator[Platform]:
     """An owner with an instance of each element, events on, and a stranger who has none."""
+    # An answer goes out in two packets; the second would wait for the client's word about the first.
+    WSGIRequestHandler.disable_nagle_algorithm = True
     server = LiveServer("127.0.0.1")
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     try:

@@ -221,8 +221,7 @@ class TestNobody:
     def test_what_is_not_ours_is_not_found_and_leaves_nothing(self, inbox, path):
         answer = post(BASE + path)
 
-        # Without an element's key it is one of the platform's own paths, which ask who is calling first.
-        assert answer.status_code == (401 if path == "/" else 404)
+        assert answer.status_code == 404
         assert set(answer.json()) == {"requestId", "message"}
         assert Callback.objects.count() == 0
 
