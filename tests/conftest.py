@@ -5,12 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
+from django.contrib.contenttypes.models import ContentType
+from django.db.models.signals import post_migrate
 
 from connectors.sandbox import Sandbox
 from instances.models import User
 from tests.api_client import Api
 from tests.factories import UserFactory
+
+# Enough to find in a few runs what is wrong at all; every run draws others. Where more are due, the test says so.
+hypothesis.settings.register_profile("suite", max_examples=40)
+hypothesis.settings.load_profile("suite")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """After a test that commits, tables are emptied: rows that only Django's own permissions need are not made anew."""
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
+    post_migrate.connect(forget_content_types)
+
+
+def forget_content_types(**_signal: Any) -> None:
+    ContentType.objects.clear_cache()
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(values, st.booleans())
 def test_whatever_can_be_written_is_read_as_it_was(value, is_ascii):
     assert parse(json.dumps(value, ensure_ascii=is_ascii).encode()) == value

@@ -331,7 +331,7 @@ SETTINGS = [
 ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.one_of(st.text(), json_values, st.tuples(st.sampled_from(SETTINGS), json_values)))
 def test_any_value_is_parsed_or_refused(value):
     if isinstance(value, tuple):

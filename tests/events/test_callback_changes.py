@@ -132,7 +132,7 @@ def test_a_callback_without_changes_is_no_repeat():
 saves = st.builds(change, st.sampled_from([S, T]), st.sampled_from([ONE, OTHER]), object_id=st.sampled_from("78"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(saves, max_size=8), st.randoms(use_true_random=False), st.integers(0, 8))
 def test_whatever_the_order_the_doubles_and_the_batches_each_save_is_told_once(first, chance, cut):
     several = [*first, *first]

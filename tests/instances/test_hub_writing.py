@@ -80,7 +80,8 @@ def test_record_that_quick_writers_cannot_write_is_answered_all_the_same(hub_api
 
 def test_put_creates_where_the_resource_says_so(hub_api, provider):
     ticket = provider.tickets.ids()[0]
-    attached = hub_api.put(f"/incidents/{ticket}/configurations", {"id": provider.configurations.ids()[0]})
+    new = next(one for one in provider.configurations.ids() if one not in provider.attachments.of(ticket))
+    attached = hub_api.put(f"/incidents/{ticket}/configurations", {"id": new})
 
     assert attached.status_code == 200, attached.content
     assert hub_api.put("/contacts", {"firstName": "Ada"}).status_code == 405

@@ -136,7 +136,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(json_values, max_size=4))
 def test_no_record_keeps_the_others_from_being_read(records):
     good = {"id": 8, "_info": {"lastUpdated": TEXT}}

@@ -246,7 +246,7 @@ glimpses: st.SearchStrategy[list[tuple[Any, ...]]] = st.builds(
 steps = st.one_of(saves.map(lambda one: [one]), polls.map(lambda one: [one]), bursts, glimpses)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(history=st.lists(steps, max_size=12).map(lambda parts: [step for part in parts for step in part]))
 def test_each_save_is_told_once_by_callback_or_poll(history):
     provider = Provider()

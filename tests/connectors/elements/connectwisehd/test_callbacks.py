@@ -260,25 +260,25 @@ def check_only_what_columns_hold(body: bytes) -> None:
     assert change.object_id
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.binary(max_size=200))
 def test_no_bytes_make_it_fail(body):
     check_only_what_columns_hold(body)
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(json_values.map(json.dumps))
 def test_no_json_makes_it_fail(text):
     check_only_what_columns_hold(text.encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=80)
 @given(st.sampled_from(sorted(path.stem for path in PAYLOADS.iterdir())), odd_members)
 def test_no_member_makes_it_fail(name, members):
     check_only_what_columns_hold(json.dumps(changed(name, **members)).encode())
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(path.stem for path in PAYLOADS.iterdir())), st.integers(0, 3000), st.integers(0, 255))
 def test_no_broken_byte_makes_it_fail(name, position, byte):
     body = bytearray(payload(name))

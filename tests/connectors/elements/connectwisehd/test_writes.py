@@ -332,7 +332,7 @@ def bodies(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return resource, draw(st.dictionaries(names, values, max_size=4))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(bodies(), st.booleans())
 def test_anything_is_written_or_refused(sent, is_new):
     resource, fields = sent
