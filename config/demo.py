@@ -87,7 +87,7 @@ def wait_until_up(url: str, supervisor: subprocess.Popen[bytes]) -> None:
 
 
 def create_account() -> tuple[dict[str, Any], str]:
-    password = secrets.token_urlsafe(9)
+    password = secrets.token_hex(6)  # never begins with a dash, which would read as an option
     command = [sys.executable, "manage.py", "create_account", "--organization", "Demo", "--login", LOGIN]
     done = subprocess.run([*command, "--password", password], cwd=BASE_DIR, capture_output=True, text=True, check=False)
     if done.returncode != 0:
