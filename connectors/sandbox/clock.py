@@ -6,8 +6,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import lru_cache
 
-STAMP = "%Y-%m-%dT%H:%M:%SZ"
-
 
 class SandboxClock:
     """Real time plus `offset`, or a moment that stands still. Not the clock of the machine that polls."""
@@ -48,7 +46,7 @@ def _http_date(moment: datetime) -> str:
 
 def stamp(moment: datetime) -> str:
     """A moment as ConnectWise writes it: UTC, whole seconds, `Z`."""
-    return moment.astimezone(UTC).strftime(STAMP)
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 @lru_cache(65536)
