@@ -27,9 +27,7 @@ def django_db_setup(django_db_setup):
     DatabaseOperations.sql_flush = by_deleting  # type: ignore[assignment]
 
 
-def emptied_by_deleting(
-    operations: DatabaseOperations, style: Any, tables: Sequence[str], **_options: Any
-) -> list[str]:
+def by_deleting(operations: DatabaseOperations, style: Any, tables: Sequence[str], **_options: Any) -> list[str]:
     """TRUNCATE makes new files for every table and index; of the few rows of a test, DELETE is rid in no time."""
     deletions = [f"DELETE FROM {operations.quote_name(table)}" for table in tables]
     # Without looking after foreign keys: everything goes.
