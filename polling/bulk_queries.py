@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 from django.db.models.functions import Now
 
 from connectors.errors import DestinationRefused
@@ -170,15 +170,16 @@ def report(query: BulkQuery) -> dict[str, Any]:
 
 
 def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
-    """Delete results that nobody can ask for any more, a few pages at a time, then their queries. Returns how many."""
-    old = BulkQuery.objects.filter(created_at__lte=Now() - timedelta(days=settings.BULK_RESULT_DAYS))
+    """Delete results of long ago, a few pages at a time, then their queries. Returns how many.
+
+    What is still read keeps its pages, however long the provider makes it wait.
+    """
+    old = BulkQuery.objects.filter(finished_at__lte=Now() - timedelta(days=settings.BULK_RESULT_DAYS))
     useless = BulkQuery.objects.filter(state__in=(BulkQuery.CANCELLED, BulkQuery.FAILED))
     for queries in (old, useless):
         while pages := list(BulkPage.objects.filter(query__in=queries).values_list("pk", flat=True)[:at_once]):
             BulkPage.objects.filter(pk__in=pages).delete()
-    # One that is still read may have got another page in between: it goes next time.
-    kept = BulkPage.objects.filter(query=OuterRef("pk"))
-    count, _ = old.exclude(Exists(kept)).delete()
+    count, _ = old.delete()
     if count:
         logger.info("old bulk queries forgotten", extra={"rows": count})
     return count

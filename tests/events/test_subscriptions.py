@@ -13,8 +13,8 @@ from instances.models import Instance, Organization
 from instances.provisioning import Baseline
 from instances.signals import instance_configured, instance_deleting
 from tests.events.conftest import POLLED_AT, make_instance, publish
+from tests.events.draining import ended
 from tests.events.sink import Sink
-from tests.events.test_deliver import ended
 from tests.factories import InstanceFactory
 
 pytestmark = pytest.mark.django_db

@@ -249,12 +249,23 @@ def test_a_callback_url_that_is_no_longer_allowed_does_not_hold_the_end_up(insta
 
 def test_old_results_are_forgotten_in_small_steps_and_useless_pages_at_once(instance, settings):
     old, fresh, cancelled = (turn(asked(instance, ALL)) for _ in range(3))
-    BulkQuery.objects.filter(pk=old.pk).update(created_at=Now() - timedelta(days=settings.BULK_RESULT_DAYS, hours=1))
+    long_ago = Now() - timedelta(days=settings.BULK_RESULT_DAYS, hours=1)
+    BulkQuery.objects.filter(pk=old.pk).update(created_at=long_ago, finished_at=long_ago)
     BulkQuery.objects.filter(pk=cancelled.pk).update(state=BulkQuery.CANCELLED)
 
     assert bulk_queries.forget_old(at_once=2) == 1
     assert set(BulkQuery.objects.values_list("pk", flat=True)) == {fresh.pk, cancelled.pk}
     assert set(BulkPage.objects.values_list("query_id", flat=True)) == {fresh.pk}
+
+
+def test_what_was_begun_long_ago_and_is_still_read_keeps_its_pages(instance, settings):
+    slow = asked(instance, ALL)
+    [claimed] = bulk_queries.claim()
+    bulk_run.go_on(claimed, pages=1, page_size=5)
+    BulkQuery.objects.update(created_at=Now() - timedelta(days=settings.BULK_RESULT_DAYS, hours=1))
+
+    assert bulk_queries.forget_old() == 0
+    assert BulkPage.objects.filter(query=slow.pk).count() == 1
 
 
 def test_pauses_grow_and_obey_the_provider():
