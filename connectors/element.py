@@ -22,6 +22,7 @@ FieldType = Literal["text", "number", "boolean", "datetime", "milliseconds", "re
 # The names of reference types on the wire (configuration entries of the Cloud Elements catalogue).
 EntryType = Literal["TEXTFIELD_32", "TEXTFIELD_128", "TEXTFIELD_1000", "TEXTAREA", "BOOLEAN", "PASSWORD"]
 
+Verb = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Operation = Literal["list", "get", "create", "replace", "update", "delete"]
 """What may be done with a resource: GET and POST of the collection, GET, PUT, PATCH and DELETE of a record."""
 READING: Final[frozenset[Operation]] = frozenset({"list", "get"})

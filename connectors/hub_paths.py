@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
-from connectors.element import EVERYTHING, Element, Operation, Resource
+from connectors.element import EVERYTHING, Element, Operation, Resource, Verb
 from connectors.errors import InvalidQuery, UnknownResource
 from connectors.transformations import Transformation
 
@@ -42,6 +42,13 @@ class Target:
     @property
     def operations(self) -> frozenset[Operation]:
         return self.resource.operations
+
+    def verbs(self) -> dict[Verb, Operation]:
+        """What the verbs of HTTP do here; empty where there is no such thing as a record of its own."""
+        verbs: dict[Verb, Operation] = {"GET": "get", "PUT": "replace", "PATCH": "update", "DELETE": "delete"}
+        if self.record_id is None:
+            verbs = {"GET": "list", **dict.fromkeys(sorted(self.resource.created_by), "create")}
+        return {verb: operation for verb, operation in verbs.items() if operation in self.operations}
 
 
 def locate(

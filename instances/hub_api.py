@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import orjson
 from django.http import HttpResponse
@@ -16,7 +16,6 @@ from rest_framework.response import Response
 
 from connectors import hub, hub_paths
 from connectors.connection import Connection
-from connectors.element import Operation, Resource
 from connectors.errors import UnknownResource
 from connectors.hub_paths import Target
 from connectors.records import Record
@@ -28,12 +27,6 @@ from instances.hub_listing import list_answer
 
 # Names that a path may begin with and that are no resources, with or without a hub's name before them.
 NOT_RESOURCES = frozenset({"objects", "ping", "bulk"})
-RECORD_VERBS: Final[tuple[tuple[str, Operation], ...]] = (
-    ("GET", "get"),
-    ("PUT", "replace"),
-    ("PATCH", "update"),
-    ("DELETE", "delete"),
-)
 
 
 class HubView(HubCallView):
@@ -46,7 +39,7 @@ class HubView(HubCallView):
         super().initial(request, *args, **kwargs)
         self.connection = connection_of(instance_of(request))
         self.target = _located(self.connection, kwargs["path"])
-        supported = supported_verbs(self.target.resource, is_record=self.target.record_id is not None)
+        supported = supported_verbs(self.target)
         self.headers["Allow"] = ", ".join(supported)
         if request.method not in supported:
             raise not_supported(request.method, supported)
@@ -76,15 +69,10 @@ class HubView(HubCallView):
         return Response()
 
 
-def supported_verbs(resource: Resource, *, is_record: bool) -> list[str]:
-    """The verbs of a collection, or of its records; empty where there is no such thing as a record of its own."""
-    operations = resource.operations
-    if is_record:
-        verbs = [verb for verb, operation in RECORD_VERBS if operation in operations]
-    else:
-        verbs = ["GET"] if "list" in operations else []
-        verbs += sorted(resource.created_by) if "create" in operations else []
-    return ["GET", "HEAD", *verbs[1:]] if verbs[:1] == ["GET"] else verbs
+def supported_verbs(target: Target) -> list[str]:
+    """As `Allow` names them; empty where there is nothing."""
+    verbs = list(target.verbs())
+    return ["GET", "HEAD", *verbs[1:]] if verbs[:1] == ["GET"] else [*verbs]
 
 
 def sent_fields(request: Request) -> Mapping[str, Any]:
@@ -103,7 +91,7 @@ def _located(connection: Connection, path: str) -> Target:
         target = hub_paths.locate(connection.element, segments, transformations=connection.transformations)
     except UnknownResource:
         raise _unknown(path) from None
-    if not supported_verbs(target.resource, is_record=target.record_id is not None):
+    if not target.verbs():
         raise _unknown(path)
     return target
 

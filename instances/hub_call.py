@@ -10,8 +10,9 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from connectors import hub_paths
 from instances.authentication import NeedsUserAndElement, instance_of, user_of
-from instances.errors import NotPermitted, VerbNotSupported
+from instances.errors import InvalidRequest, NotPermitted, VerbNotSupported
 from instances.models import User
 
 READING = frozenset({"GET", "HEAD"})
@@ -53,3 +54,13 @@ def not_supported(verb: str | None, supported: Sequence[str]) -> VerbNotSupporte
 def json_body(body: bytes) -> HttpResponse:
     """An answer whose body is JSON already."""
     return HttpResponse(body, content_type="application/json")
+
+
+def query_of(request: Request) -> dict[str, str]:
+    """The parameters of the query string. Raises InvalidRequest, InvalidQuery."""
+    # Django would read a raw `+` of an offset as a blank, and hide what is no UTF-8.
+    raw = str(request.META.get("QUERY_STRING", ""))
+    try:
+        return hub_paths.parse_query(raw.encode("latin-1").decode())
+    except UnicodeError:
+        raise InvalidRequest("The query is not UTF-8") from None

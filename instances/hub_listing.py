@@ -5,11 +5,11 @@ from __future__ import annotations
 from django.http import HttpResponse
 from rest_framework.request import Request
 
-from connectors import hub, hub_paths
+from connectors import hub
 from connectors.connection import Connection
 from connectors.records import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
-from instances.errors import InvalidRequest
-from instances.hub_call import json_body
+from instances.hub_call import json_body, query_of
+from instances.paging import whole_number
 
 # What clients send to say "from the beginning".
 NO_TOKEN = frozenset({"", "null", "undefined"})
@@ -18,11 +18,11 @@ LARGEST_PAGE = 1_000_000
 
 def list_answer(connection: Connection, collection: str, request: Request) -> HttpResponse:
     """One page of the collection, as the request asks for it. Raises InvalidRequest, and the errors of the hub."""
-    asked = _parameters(request)
+    asked = query_of(request)
     where = asked.pop("where", None)
-    asked_size = _number("pageSize", asked.pop("pageSize", ""), default=DEFAULT_PAGE_SIZE)
+    asked_size = whole_number("pageSize", asked.pop("pageSize", ""), default=DEFAULT_PAGE_SIZE)
     token = asked.pop("nextPage", "")
-    page_number = _number("page", asked.pop("page", ""), default=1)
+    page_number = whole_number("page", asked.pop("page", ""), default=1)
     has_total = asked.pop("returnCount", "").lower() == "true"
     fields = list(dict.fromkeys(name.strip() for name in asked.pop("fields", "").split(",") if name.strip()))
     page = hub.find(
@@ -51,20 +51,3 @@ def _warnings(*, asked_size: int, passed_over: int) -> list[str]:
     if passed_over:
         warnings.append(f"{passed_over} parameter(s) were passed over: known are where, orderBy, fields and paging")
     return warnings
-
-
-def _parameters(request: Request) -> dict[str, str]:
-    # Django would read a raw `+` of an offset as a blank, and hide what is no UTF-8.
-    raw = str(request.META.get("QUERY_STRING", ""))
-    try:
-        return hub_paths.parse_query(raw.encode("latin-1").decode())
-    except UnicodeError:
-        raise InvalidRequest("The query is not UTF-8") from None
-
-
-def _number(name: str, text: str, *, default: int) -> int:
-    if not text:
-        return default
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) < 1:
-        raise InvalidRequest(f"{name}: send a whole number from 1 on")
-    return int(text[:20])

@@ -59,7 +59,7 @@ def page_of(
 
     `is_counted` is for lists that may grow long. `offset` names a parameter that counts pages from 0, beside `page`.
     """
-    asked_size = _number(request, "pageSize", default=default_size)
+    asked_size = whole_number("pageSize", request.query_params.get("pageSize", ""), default=default_size)
     size = min(asked_size, LARGEST_PAGE_SIZE)
     rows = queryset.order_by("-pk" if is_newest_first else "pk")
     token = request.query_params.get("nextPage", "")
@@ -68,9 +68,9 @@ def page_of(
         rows = rows.filter(pk__lt=last_seen) if is_newest_first else rows.filter(pk__gt=last_seen)
         skipped = 0
     else:
-        number = _number(request, "page", default=1)
+        number = whole_number("page", request.query_params.get("page", ""), default=1)
         if offset and "page" not in request.query_params:
-            number = _number(request, offset, default=0, least=0) + 1
+            number = whole_number(offset, request.query_params.get(offset, ""), default=0, least=0) + 1
         skipped = (number - 1) * size
     # One more than asked for tells whether there is a next page. PostgreSQL's OFFSET ends at 63 bits.
     found = list(rows[skipped : skipped + size + 1]) if skipped < LARGEST_NUMBER - size - 1 else []
@@ -83,8 +83,8 @@ def page_of(
     )
 
 
-def _number(request: Request, name: str, *, default: int, least: int = 1) -> int:
-    text = request.query_params.get(name, "")
+def whole_number(name: str, text: str, *, default: int, least: int = 1) -> int:
+    """A parameter of a query; clipped to what PostgreSQL counts to. Raises InvalidRequest."""
     if not text:
         return default
     if not (text.isascii() and text.isdecimal()) or int(text[:20]) < least:

@@ -11,16 +11,16 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
-from rest_framework.views import APIView
 
 from connectors import hub_paths, selection
 from connectors.errors import DestinationRefused, OperationNotSupported, UnknownResource
 from connectors.selection import Selection
 from events import posting
 from instances.api import number
-from instances.authentication import NeedsUserAndElement, instance_of, user_of
+from instances.authentication import instance_of, user_of
 from instances.configuration import connection_of
 from instances.errors import Conflict, InvalidRequest, NotFound, NotPermitted
+from instances.hub_call import HubCallView, query_of
 from instances.models import Instance, User
 from instances.paging import page_of
 from instances.serializers import timestamp
@@ -46,24 +46,14 @@ class CsvRenderer(BaseRenderer):
         raise NotImplementedError
 
 
-class BulkView(APIView):
-    permission_classes = (NeedsUserAndElement,)
+class BulkView(HubCallView):
     lets_viewers = False
     """Whether people who may only look may use it: they see how far a download is, not what it holds."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if instance_of(request).is_disabled:
-            raise NotPermitted("The instance is disabled; PUT /instances/{id}/enabled enables it")
         if not self.lets_viewers and user_of(request).role == User.VIEWER:
             raise NotPermitted("Your role lets you see how far a bulk query is; ask an owner or an operator for more")
-
-    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
-        response = super().finalize_response(request, response, *args, **kwargs)
-        instance = getattr(getattr(request, "auth", None), "instance", None)
-        if instance is not None:
-            response["Elements-Element-Instance-Id"] = str(instance.pk)
-        return response
 
     def query(self, request: Request, bulk_id: str) -> BulkQuery:
         query = BulkQuery.objects.filter(instance=instance_of(request), pk=number(bulk_id)).first()
@@ -152,13 +142,8 @@ def status_object(query: BulkQuery) -> dict[str, Any]:
 
 def _text(request: Request) -> str:
     """The query, out of the URL or of the body. Raises InvalidRequest."""
-    # Django would read a raw `+` of an offset as a blank, and hide what is no UTF-8.
-    try:
-        asked = hub_paths.parse_query(str(request.META.get("QUERY_STRING", "")).encode("latin-1").decode())
-    except UnicodeError:
-        raise InvalidRequest("The query is not UTF-8") from None
     sent = request.data
-    text = asked.get("q") or (sent.get("q") if isinstance(sent, dict) else None)
+    text = query_of(request).get("q") or (sent.get("q") if isinstance(sent, dict) else None)
     if not isinstance(text, str) or not text.strip():
         raise InvalidRequest("q is missing; for example ?q=select * from contacts where city = 'Tampa'")
     return text

@@ -72,23 +72,8 @@ def parse(
 
 def operation_of(target: Target, method: str) -> Operation:
     """What a verb does with this path. Raises InvalidRequest where it cannot be done."""
-    operation: Operation | None
-    match method, target.record_id:
-        case "GET", None:
-            operation = "list"
-        case "POST" | "PUT", None:
-            operation = "create" if method in target.resource.created_by else None
-        case "GET", _:
-            operation = "get"
-        case "PUT", _:
-            operation = "replace"
-        case "PATCH", str():
-            operation = "update"
-        case "DELETE", str():
-            operation = "delete"
-        case _:
-            operation = None
-    if operation is None or operation not in target.operations:
+    operation = {str(verb): what for verb, what in target.verbs().items()}.get(method)
+    if operation is None:
         raise InvalidRequest(f"method: {method} cannot be used for {target.collection[:60]}")
     return operation
 

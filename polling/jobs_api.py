@@ -15,7 +15,7 @@ from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, in
 from instances.configuration import connection_of
 from instances.errors import InvalidRequest, NotFound, NotPermitted
 from instances.models import Organization, User
-from instances.paging import DEFAULT_PAGE_SIZE, LARGEST_NUMBER, LARGEST_PAGE_SIZE, RowPage, page_of
+from instances.paging import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE, RowPage, page_of, whole_number
 from polling import job_requests, jobs, poll_jobs
 from polling.job_objects import CALL, POLL, cursor_object, job_object, poll_job_object, stopped_instance_object
 from polling.models import Job, PollCursor
@@ -155,11 +155,11 @@ def _objects(keys: Any, organization: Organization, request: Request) -> list[di
 
 def _page(keys: list[Key], request: Request) -> RowPage[Any]:
     """`page` and `pageSize`, or `nextPage`, over two kinds of rows."""
-    asked_size = _asked_number(request, "pageSize", default=DEFAULT_PAGE_SIZE)
+    asked_size = whole_number("pageSize", request.query_params.get("pageSize", ""), default=DEFAULT_PAGE_SIZE)
     size = min(asked_size, LARGEST_PAGE_SIZE)
     token = request.query_params.get("nextPage", "")
     if token in ("", "null", "undefined"):
-        left = keys[(_asked_number(request, "page", default=1) - 1) * size :]
+        left = keys[(whole_number("page", request.query_params.get("page", ""), default=1) - 1) * size :]
     else:
         last_seen = _last_seen(token)
         left = [key for key in keys if key > last_seen]
@@ -170,15 +170,6 @@ def _page(keys: list[Key], request: Request) -> RowPage[Any]:
         next_page_token=_token(shown[-1]) if len(left) > size else None,
         warning=f"pageSize was clipped to {LARGEST_PAGE_SIZE}" if asked_size > size else "",
     )
-
-
-def _asked_number(request: Request, name: str, *, default: int) -> int:
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    if not (text.isascii() and text.isdecimal()) or int(text[:20]) < 1:
-        raise InvalidRequest(f"{name}: send a whole number from 1 on")
-    return min(int(text[:20]), LARGEST_NUMBER)
 
 
 def _token(last_seen: Key) -> str:

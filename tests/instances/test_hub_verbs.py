@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from connectors.element import EVERYTHING, READING, Resource
+from connectors.hub_paths import Target
 from instances.hub_api import supported_verbs
 
 
@@ -38,5 +39,5 @@ from instances.hub_api import supported_verbs
     ],
 )
 def test_verbs_follow_from_the_operations_that_the_element_declares(resource, collection, record):
-    assert supported_verbs(resource, is_record=False) == collection
-    assert supported_verbs(resource, is_record=True) == record
+    assert supported_verbs(Target(collection="c", resource=resource)) == collection
+    assert supported_verbs(Target(collection="c", resource=resource, record_id="1")) == record
