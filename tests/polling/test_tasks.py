@@ -226,7 +226,8 @@ def test_a_broker_that_is_away_leaves_bulk_downloads_and_jobs_to_a_later_sweep(i
 
 def test_old_results_are_forgotten_by_the_hour(instance):
     asked(instance, "select * from contacts")
-    BulkQuery.objects.update(created_at=Now() - timedelta(days=settings.BULK_RESULT_DAYS, hours=1))
+    long_ago = Now() - timedelta(days=settings.BULK_RESULT_DAYS, hours=1)
+    BulkQuery.objects.update(state=BulkQuery.COMPLETED, finished_at=long_ago)
     tasks.forget_old(invented_later=True)
 
     assert not BulkQuery.objects.exists()
