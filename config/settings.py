@@ -186,7 +186,14 @@ CONNECTWISE_CLIENT_ID = env.str("CONNECTWISE_CLIENT_ID", "")
 # Delivery
 DELIVERY_CONCURRENCY = env.int("DELIVERY_CONCURRENCY", 200)
 DELIVERY_ATTEMPT_SECONDS = env.float("DELIVERY_ATTEMPT_SECONDS", 15.0)
+# Within it: until the connection stands, and from then until the first byte of an answer.
+DELIVERY_CONNECT_SECONDS = env.float("DELIVERY_CONNECT_SECONDS", 5.0)
+DELIVERY_FIRST_BYTE_SECONDS = env.float("DELIVERY_FIRST_BYTE_SECONDS", 10.0)
 DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", 60.0)
+# How long events with their deliveries and attempts are kept where an organization says nothing else.
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 30)
+# How long it can be asked why something became an event, or did not.
+TRACE_DAYS = env.int("TRACE_DAYS", 7)
 
 # Provider callbacks
 CALLBACK_CHECK_SECONDS = env.float("CALLBACK_CHECK_SECONDS", 900.0)

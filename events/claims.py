@@ -39,6 +39,15 @@ class Claim:
     """Whether the subscription is active with a URL, and the instance's switches let it go."""
     signing_keys_encrypted: str = field(repr=False)
     failure_policy: str
+    organization_id: int
+    lane: int
+    retry_schedule: str
+    is_ordered: bool
+    """Whether what happens to one object is told in order."""
+    is_watched: bool
+    """Whether its subscription has a circuit that counts: something failed, and not long ago."""
+    is_probe: bool
+    """Whether it is to show if the receiver is back."""
     claimed_at: float
     """`time.monotonic()` of this process, taken before the lease began."""
 
@@ -63,6 +72,12 @@ def claim(*, limit: int) -> list[Claim]:
                 is_wanted=is_wanted,
                 signing_keys_encrypted=signing_keys,
                 failure_policy=failure_policy,
+                organization_id=organization_id,
+                lane=lane,
+                retry_schedule=retry_schedule,
+                is_ordered=is_ordered,
+                is_watched=is_watched,
+                is_probe=False,
                 claimed_at=claimed_at,
             )
             for (
@@ -78,6 +93,11 @@ def claim(*, limit: int) -> list[Claim]:
                 is_wanted,
                 signing_keys,
                 failure_policy,
+                organization_id,
+                lane,
+                retry_schedule,
+                is_ordered,
+                is_watched,
             ) in cursor
         ]
 
@@ -132,12 +152,16 @@ WITH due AS (
 SELECT claimed.id, claimed.epoch, claimed.attempts_made, statement_timestamp() - claimed.first_failed_at,
     event.id, instance.id, event.body, subscription.id, subscription.url,
     subscription.state = 'active' AND {_MAY_SEND},
-    coalesce(instance.signing_keys_encrypted, ''), organization.failure_policy
+    coalesce(instance.signing_keys_encrypted, ''), organization.failure_policy, organization.id, claimed.lane,
+    coalesce(nullif(instance.retry_schedule, ''), organization.retry_schedule),
+    coalesce(instance.notification_ordering = 'object', false),
+    circuit.subscription_id IS NOT NULL
 FROM claimed
 JOIN events_event AS event ON event.id = claimed.event_id
 JOIN events_subscription AS subscription ON subscription.id = claimed.subscription_id
 LEFT JOIN instances_instance AS instance ON {_INSTANCE}
 JOIN instances_organization AS organization ON organization.id = claimed.organization_id
+LEFT JOIN events_circuit AS circuit ON circuit.subscription_id = subscription.id
 ORDER BY claimed.next_attempt_at, claimed.id
 """  # noqa: S608
 

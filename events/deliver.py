@@ -21,7 +21,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from connectors.egress import OutboundRequest, Outcome, Sender
-from events import claims, doorbell, outcomes, retries, signing
+from events import claims, doorbell, outcomes, retries, schedules, signing
 from events.claims import LEASE, Claim
 from events.outcomes import Ended
 from events.retries import ErrorClass, Try
@@ -266,6 +266,7 @@ def _judged(claim: Claim, outcome: Outcome) -> Ended:
         attempts_made=claim.attempts_made,
         failing_for=failing_for,
         failure_policy=claim.failure_policy,
+        schedule=schedules.schedule_of(claim.retry_schedule),
     )
     return Ended(
         claim=claim,

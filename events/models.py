@@ -112,6 +112,7 @@ class Delivery(models.Model):
 
     PENDING, DELIVERED, QUEUED, ABANDONED = "pending", "delivered", "queued", "abandoned"
     STATES = (PENDING, DELIVERED, QUEUED, ABANDONED)
+    LIVE, AGAIN = 0, 1
 
     # A row is written three times in its life, and each index makes each of them dearer: the constraint and the
     # indexes below serve look-ups by event and by subscription.
@@ -127,6 +128,12 @@ class Delivery(models.Model):
     leased_until = models.DateTimeField(null=True)
     epoch = models.IntegerField(default=0)
     """Grows with every claim: an outcome counts only under the epoch that its claim was given."""
+    lane = models.PositiveSmallIntegerField(default=LIVE, db_default=LIVE)
+    """What a replay asked for goes by a lane of its own, so that it does not hold up what happens now."""
+    replay = models.ForeignKey(
+        "Replay", on_delete=models.SET_NULL, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    """The replay that last began it again."""
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(db_default=Now())
 
@@ -134,8 +141,14 @@ class Delivery(models.Model):
         verbose_name_plural = "deliveries"
         constraints = [models.UniqueConstraint(fields=["event", "subscription"], name="one_delivery_per_subscription")]
         indexes = [
-            models.Index(fields=["next_attempt_at", "id"], condition=Q(state="pending"), name="deliveries_due"),
-            models.Index(fields=["subscription", "state"], name="deliveries_of_subscription"),
+            # By subscription first: claims take a little of each, however much one of them has waiting.
+            models.Index(
+                fields=["lane", "subscription", "next_attempt_at", "id"],
+                condition=Q(state="pending"),
+                name="deliveries_due_by_lane",
+            ),
+            models.Index(fields=["subscription", "state", "id"], name="deliveries_by_subscription"),
+            models.Index(fields=["replay", "state"], condition=Q(replay__isnull=False), name="deliveries_of_replay"),
         ]
 
     def __str__(self) -> str:
@@ -157,6 +170,153 @@ class DeliveryAttempt(models.Model):
     error = models.TextField(blank=True)
     response_excerpt = models.TextField(blank=True)
     """The first bytes of the answer, as text."""
+
+
+class Circuit(models.Model):
+    """How a subscription's receiver has been doing since something failed. A receiver that never failed has no row.
+
+    Apart from the subscription, whose row everybody who records events holds a share of.
+    """
+
+    CLOSED, OPEN, RECOVERING = "closed", "open", "recovering"
+    STATES = (CLOSED, OPEN, RECOVERING)
+
+    subscription = models.OneToOneField(
+        Subscription, on_delete=models.CASCADE, primary_key=True, related_name="circuit"
+    )
+    state = models.CharField(max_length=10, choices=[(state, state) for state in STATES], default=CLOSED)
+    window_started_at = models.DateTimeField(null=True)
+    """Since when attempts are counted; null while none is counted."""
+    window_failures = models.PositiveIntegerField(default=0)
+    window_successes = models.PositiveIntegerField(default=0)
+    failing_since = models.DateTimeField(null=True)
+    """The first failure since the last success; null when the last attempt that counted was a success."""
+    failures = models.PositiveIntegerField(default=0)
+    """Since then."""
+    warned_percent = models.PositiveSmallIntegerField(default=0)
+    """How far on the way to deactivation the last warning was given."""
+    opened_at = models.DateTimeField(null=True)
+    next_probe_at = models.DateTimeField(null=True)
+    """When one real event may be tried while it is open; null: never by itself."""
+    trips = models.PositiveIntegerField(default=0)
+    """Probes that failed since it opened: the wait for the next one doubles."""
+    recovering_since = models.DateTimeField(null=True)
+    recovering_claims = models.PositiveIntegerField(default=0)
+    """What has been sent since then: it starts slowly."""
+    paused_until = models.DateTimeField(null=True)
+    """The receiver asked for patience (`Retry-After`)."""
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["next_probe_at"], condition=Q(state="open"), name="circuits_to_probe"),
+            models.Index(fields=["subscription"], condition=Q(state="recovering"), name="circuits_recovering"),
+        ]
+
+    def __str__(self) -> str:
+        return f"of subscription {self.subscription_id}, {self.state}"
+
+
+class CircuitTransition(models.Model):
+    """Something that happened to a circuit or its subscription, kept once."""
+
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="transitions", db_index=False)
+    kind = models.CharField(max_length=16)
+    """One of `circuits.KINDS`."""
+    reason = models.TextField(blank=True)
+    happened_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["subscription", "-id"], name="transitions_of_subscription")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of subscription {self.subscription_id}"
+
+
+class OrderingKey(models.Model):
+    """An undelivered delivery of a subscription that is told of each object in order, and one object in it.
+
+    The row with the lowest delivery of a key is the one that may be sent; the others wait for it to go.
+    """
+
+    subscription = models.ForeignKey(
+        Subscription, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    key = models.CharField(max_length=330)
+    """Object type and id."""
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "key", "delivery"], name="one_ordering_key_each")
+        ]
+
+    def __str__(self) -> str:
+        return f"delivery {self.delivery_id}"
+
+
+class Replay(models.Model):
+    """A job that begins deliveries again: those that match, each once, in the order of their ids, at a rate."""
+
+    RUNNING, PAUSED, CANCELLED, FINISHED = "running", "paused", "cancelled", "finished"
+    STATES = (RUNNING, PAUSED, CANCELLED, FINISHED)
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="replays")
+    created_by = models.ForeignKey("instances.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    wanted = models.JSONField()
+    """What it replays, as `replay_requests` makes it."""
+    rate = models.PositiveIntegerField()
+    """Deliveries per second."""
+    state = models.CharField(max_length=9, choices=[(state, state) for state in STATES], default=RUNNING)
+    total = models.PositiveIntegerField()
+    total_bytes = models.PositiveBigIntegerField()
+    last_id = models.BigIntegerField()
+    """The highest delivery when it was made: what comes later is not part of it."""
+    position = models.BigIntegerField(default=0)
+    """The last delivery that was looked at."""
+    begun = models.PositiveIntegerField(default=0)
+    """Deliveries that it has begun again."""
+    next_step_at = models.DateTimeField(db_default=Now())
+    leased_until = models.DateTimeField(null=True)
+    epoch = models.IntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="replays_of_organization"),
+            models.Index(fields=["next_step_at"], condition=Q(state="running"), name="replays_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}, {self.state}"
+
+
+class Decision(models.Model):
+    """Why something that was seen at the provider became no event; kept for some days, for whoever asks.
+
+    What did become one is in `SeenChange`, and how polls went is with the polls.
+    """
+
+    instance = models.ForeignKey(
+        Instance, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    object_type = models.CharField(max_length=64)
+    object_id = models.CharField(max_length=255)
+    source = models.CharField(max_length=7, choices=[(Event.POLL, Event.POLL), (Event.WEBHOOK, Event.WEBHOOK)])
+    decision = models.CharField(max_length=32)
+    reason = models.TextField(blank=True)
+    callback_id = models.BigIntegerField(null=True)
+    decided_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["instance", "object_type", "object_id"], name="decisions_about_object"),
+            BrinIndex(fields=["decided_at"], name="decisions_by_time", autosummarize=True),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.decision}: {self.object_type} {self.object_id}"
 
 
 class Inbox(models.Model):

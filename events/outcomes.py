@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
 
-from events import subscriptions
+from events import circuits, deactivation, ordering
 from events.claims import Claim
-from events.models import Subscription
 from events.plain_cursor import follow_indexes, plain_cursor
-from events.retries import AFRESH, ErrorClass, Verdict
-
-logger = logging.getLogger(__name__)
+from events.retries import ErrorClass, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +34,9 @@ def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
     Subscriptions are locked before deliveries, as everywhere.
     """
     with transaction.atomic(), plain_cursor() as cursor:
-        ended = _deactivate(ended)
+        ended = deactivation.carry_out(ended)
+        circuits.note(cursor, ended)
+        ordering.lock(cursor, ended)
         rows = sorted(ended, key=lambda one: one.claim.delivery_id)
         follow_indexes(cursor)
         cursor.execute(
@@ -54,6 +52,7 @@ def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
             binary=True,
         )
         kept = {delivery_id for (delivery_id,) in cursor}
+        ordering.advance(cursor, [one for one in rows if one.claim.delivery_id in kept])
         if with_attempts:
             cursor.execute(
                 _INSERT_ATTEMPTS,
@@ -70,36 +69,6 @@ def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
                 ],
             )
     return [one.claim.delivery_id for one in rows if one.claim.delivery_id not in kept]
-
-
-def _deactivate(ended: Sequence[Ended]) -> Sequence[Ended]:
-    """Deactivate the subscriptions whose attempts say so, and queue what waits for them.
-
-    An attempt that went to a URL which has been replaced since says nothing about the new one: its delivery begins
-    afresh there.
-    """
-    reasons = {one.claim.subscription_id: one for one in ended if one.verdict.deactivates}
-    if not reasons:
-        return ended
-    locked = {
-        subscription.pk: subscription
-        for subscription in Subscription.objects.select_for_update(no_key=True).filter(pk__in=reasons).order_by("pk")
-    }
-    for subscription in locked.values():
-        one = reasons[subscription.pk]
-        if subscription.url == one.claim.url and subscription.state == Subscription.ACTIVE:
-            subscriptions.deactivate(subscription, reason=one.verdict.deactivates)
-            logger.info(
-                "subscription deactivated",
-                extra={"subscription": subscription.pk, "status": one.status, "error_class": str(one.error_class)},
-            )
-    urls = {subscription.pk: subscription.url for subscription in locked.values()}
-    return [
-        replace(one, verdict=AFRESH)
-        if one.verdict.deactivates and urls.get(one.claim.subscription_id, one.claim.url) != one.claim.url
-        else one
-        for one in ended
-    ]
 
 
 def _text(text: str) -> str:

@@ -1,7 +1,7 @@
 """When a notification is tried again, and when we stop. Everything here is decided from values.
 
-Retry x is due 4^x seconds after the first failure, x from 1 to 9: the last one a little under 73 hours after it. Time
-is counted in durations that the database measured, so no machine's clock has a say.
+Retries are due by a schedule that counts from the first failure. Time is counted in durations that the database
+measured, so no machine's clock has a say.
 """
 
 from __future__ import annotations
@@ -13,13 +13,8 @@ from enum import StrEnum
 from typing import Literal
 
 from events.models import Delivery
+from events.schedules import Schedule
 from instances.models import Organization
-
-BASE_SECONDS = 4
-RETRIES = 9
-STEPS = tuple(timedelta(seconds=BASE_SECONDS**x) for x in range(1, RETRIES + 1))
-END = STEPS[-1]
-"""No retry that a receiver postponed lies farther than this behind the first failure."""
 
 JITTER = 0.1
 LONGEST_JITTER = timedelta(minutes=15)
@@ -29,6 +24,8 @@ LONGEST_PATIENCE = timedelta(minutes=15)
 OWN_FAULT_WAIT = timedelta(minutes=1)
 
 NOTHING = timedelta(0)
+# A receiver that says more says too much.
+LONGEST_HINT_SECONDS = 30 * 86_400
 TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
 GONE = 410
@@ -63,6 +60,7 @@ class Try:
     failing_for: timedelta | None
     """Since the first failure; None if there was none before."""
     failure_policy: str
+    schedule: Schedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +119,7 @@ def parse_retry_after(text: str | None, *, now: datetime) -> timedelta | None:
         return None
     text = text.strip()
     if text.isascii() and text.isdigit():
-        return timedelta(seconds=min(int(text[:9]), int(END.total_seconds())))
+        return timedelta(seconds=min(int(text[:9]), LONGEST_HINT_SECONDS))
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:
@@ -137,25 +135,26 @@ def _stopped(attempts_made: int, reason: str) -> Verdict:
 
 def _wait(attempt: Try) -> timedelta | None:
     """Until the next step of the schedule, None behind the last; for 503 not before the receiver wants."""
-    if attempt.attempts_made >= RETRIES:
+    steps = attempt.schedule.steps
+    if attempt.attempts_made >= len(steps):
         return None
     failing_for = attempt.failing_for or NOTHING
-    step = STEPS[attempt.attempts_made]
+    step = steps[attempt.attempts_made]
     # A step that passed while no worker ran is not made up for at once: half of its distance stays between attempts.
-    distance = step - STEPS[attempt.attempts_made - 1] if attempt.attempts_made else step
+    distance = step - steps[attempt.attempts_made - 1] if attempt.attempts_made else step
     wait = max(step - failing_for, distance / 2)
     if attempt.status == SERVICE_UNAVAILABLE and attempt.retry_after is not None:
-        wait = max(wait, min(attempt.retry_after, END - failing_for))
+        wait = max(wait, min(attempt.retry_after, attempt.schedule.end - failing_for))
     return wait
 
 
 def _patience(attempt: Try) -> timedelta | None:
     """As long as the receiver asked for, without going over the end; None when the end is reached."""
     failing_for = attempt.failing_for or NOTHING
-    remaining = END - failing_for
+    remaining = attempt.schedule.end - failing_for
     if remaining <= NOTHING:
         return None
-    shortest = max(STEPS[0], min(failing_for / 8, LONGEST_PATIENCE))
+    shortest = max(attempt.schedule.steps[0], min(failing_for / 8, LONGEST_PATIENCE))
     return min(max(attempt.retry_after or NOTHING, shortest), remaining)
 
 

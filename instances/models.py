@@ -22,6 +22,10 @@ class Organization(models.Model):
     secret_hash = models.CharField(max_length=64, unique=True, editable=False)
     secret_encrypted = models.TextField(editable=False)
     failure_policy = models.CharField(max_length=5, choices=[(RETRY, RETRY), (QUEUE, QUEUE)], default=RETRY)
+    retry_schedule = models.CharField(max_length=500, default="elements-9", db_default="elements-9")
+    """The name of a preset, or seconds after the first failure, comma-separated."""
+    retention_days = models.PositiveSmallIntegerField(null=True)
+    """How long events are kept; null where the platform's default holds."""
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -78,6 +82,8 @@ class Instance(models.Model):
     """
 
     OWN, FULL = "own", "full"
+    NO_ORDER, BY_OBJECT = "none", "object"
+    NEW, OLD = "new", "old"
 
     organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="instances")
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="instances")
@@ -96,6 +102,16 @@ class Instance(models.Model):
     callback_url = models.TextField(blank=True)
     signing_keys_encrypted = models.TextField(blank=True, editable=False)
     """The signature keys as a JSON list, newest first; empty when notifications are not signed."""
+    signing_overlap_hours = models.PositiveSmallIntegerField(default=24, db_default=24)
+    """How long a key that has been replaced still signs beside its successor."""
+    legacy_signature_key = models.CharField(max_length=3, choices=[(NEW, NEW), (OLD, OLD)], default=NEW, db_default=NEW)
+    """Which of the two keys signs the old header during that time; it has room for one."""
+    retry_schedule = models.CharField(max_length=500, blank=True, default="", db_default="")
+    """As the organization's, which holds where this is empty."""
+    notification_ordering = models.CharField(
+        max_length=6, choices=[(NO_ORDER, NO_ORDER), (BY_OBJECT, BY_OBJECT)], default=NO_ORDER, db_default=NO_ORDER
+    )
+    """`object`: what happened to one object is told in order, each change when the one before it was delivered."""
     poll_interval_minutes = models.DecimalField(max_digits=12, decimal_places=3, default=15)
     poller_configuration = models.JSONField(null=True, blank=True)
     """`event.poller.configuration` as it was sent; null where the element's default holds."""

@@ -57,6 +57,36 @@ class PollCursor(models.Model):
         return f"{self.resource} of {self.instance_id}"
 
 
+class PollRun(models.Model):
+    """One poll that met something or failed, for whoever asks what happened to a change. Kept for some days."""
+
+    instance = models.ForeignKey(
+        Instance, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    resource = models.CharField(max_length=64)
+    began_at = models.DateTimeField(db_default=Now())
+    """By the database's clock."""
+    since = models.DateTimeField(null=True)
+    until = models.DateTimeField(null=True)
+    """The window of the provider's stamps that it asked for, and the watermark that it left."""
+    record_count = models.PositiveIntegerField(default=0)
+    change_count = models.PositiveIntegerField(default=0)
+    """Of them, those that became part of an event."""
+    error = models.TextField(blank=True)
+    """Why it failed; empty when it did not."""
+    budget = models.CharField(max_length=16, blank=True)
+    """Whom a failure is charged to."""
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["instance", "resource", "-id"], name="poll_runs_of_instance"),
+            models.Index(fields=["began_at"], name="poll_runs_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource} of {self.instance_id} at {self.began_at}"
+
+
 class Job(models.Model):
     """A call of the hub API that is made at the times of a cron expression.
 
