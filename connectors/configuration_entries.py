@@ -20,6 +20,10 @@ CALLBACK_URL = "event.notification.callback.url"
 SIGNATURE_KEY = "event.notification.signature.key"
 NOTIFICATION_TYPE = "event.notification.type"
 NOTIFICATION_RAW = "event.notification.raw"
+RETRY_SCHEDULE = "event.notification.retry.schedule"
+ORDERING = "event.notification.ordering"
+SIGNATURE_OVERLAP = "event.notification.signature.overlap.hours"
+LEGACY_SIGNATURE = "event.notification.signature.legacy"
 SUBSCRIPTION_ID = "event.notification.subscription.id"
 VENDOR_TYPE = "event.vendor.type"
 CALLBACK_TYPES = "event.callback.types"
@@ -143,6 +147,43 @@ def _common_entries(element: Element) -> list[ConfigurationEntry]:
             type="TEXTFIELD_128",
             display_order=108,
             hide_from_console=True,
+        ),
+        ConfigurationEntry(
+            id=first_id + 12,
+            key=RETRY_SCHEDULE,
+            name="Retry schedule",
+            description="When failed notifications are sent again: elements-9, sap-5, standard-webhooks, or seconds "
+            "after the first failure, such as 10,60,600. Empty: as the account's settings say.",
+            type="TEXTFIELD_1000",
+            display_order=111,
+        ),
+        ConfigurationEntry(
+            id=first_id + 13,
+            key=ORDERING,
+            name="Order of notifications",
+            description="'none': each is sent as soon as it can be. 'object': a change of a record waits until the "
+            "changes of the same record before it have been delivered.",
+            type="TEXTFIELD_32",
+            default_value="none",
+            display_order=112,
+        ),
+        ConfigurationEntry(
+            id=first_id + 14,
+            key=SIGNATURE_OVERLAP,
+            name="Signature key overlap (hours)",
+            description="How long a signature key that you have replaced still signs beside the new one.",
+            type="TEXTFIELD_32",
+            default_value="24",
+            display_order=113,
+        ),
+        ConfigurationEntry(
+            id=first_id + 15,
+            key=LEGACY_SIGNATURE,
+            name="Key of the older signature during the overlap",
+            description="Elements-Webhook-Signature has room for one key: 'new', or 'old' for the one you replaced.",
+            type="TEXTFIELD_32",
+            default_value="new",
+            display_order=114,
         ),
     ]
     if WEBHOOK in element.event_methods:

@@ -61,6 +61,10 @@ class RateLimited(TryLater):
     """429: the whole provider account waits, not only this request."""
 
 
+class OwnFault(TryLater):
+    """We could not even ask: no name server, no route, no sockets or no memory on our side."""
+
+
 class UnusableAnswer(TryLater):
     """The status said success, the body did not hold: HTML, cut short, not JSON, too long."""
 

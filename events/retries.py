@@ -12,9 +12,10 @@ from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Literal
 
+from connectors.budgets import Budget
 from events.models import Delivery
-from events.schedules import Schedule
 from instances.models import Organization
+from instances.retry_schedules import Schedule
 
 JITTER = 0.1
 LONGEST_JITTER = timedelta(minutes=15)
@@ -46,6 +47,13 @@ class ErrorClass(StrEnum):
     HTTP_5XX = "http_5xx"
     INTERNAL = "internal"
     """Ours, not the receiver's."""
+
+    @property
+    def budget(self) -> Budget | None:
+        """Whom such an attempt is charged to; None for a success."""
+        if self == ErrorClass.NONE:
+            return None
+        return Budget.OWN if self == ErrorClass.INTERNAL else Budget.RECEIVER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from connectors import egress
 from connectors.callbacks import InvalidCallbackTypes
 from connectors.element import POLLING, WEBHOOK, Element
 from connectors.errors import DestinationRefused
+from instances import retry_schedules
 from instances.encryption import encrypt_json
 from instances.errors import InvalidRequest
 from instances.models import Instance
@@ -31,8 +32,12 @@ LONGEST_URL = 2000
 INTERVAL_STEP = Decimal("0.001")
 LONGEST_INTERVAL = Decimal("999999999")
 
+OVERLAP_HOURS = 24
+LONGEST_OVERLAP_HOURS = 720
+
 _BOOLEANS = {"true": True, "yes": True, "false": False, "no": False}
 _NUMBER = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?")
+_HOURS = re.compile(r"[0-9]{1,4}")
 _METHODS = {"polling": POLLING, "webhook": WEBHOOK, "webhooks": WEBHOOK}
 _EVENTS_PATH = "/elements/api-v2/events/"
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -160,12 +165,30 @@ def _callback_types(key: str, value: object, element: Element) -> str:
     return value.strip()
 
 
-def _raw(key: str, value: object, element: Element) -> str:
+def _one_of(default: str, *others: str) -> Callable[[str, object, Element], str]:
+    def parse(key: str, value: object, element: Element) -> str:
+        if value is None or value == "":
+            return default
+        word = value.strip().lower() if isinstance(value, str) else value
+        if word not in (default, *others):
+            raise InvalidRequest(f"{key}: send {' or '.join((default, *others))}")
+        return str(word)
+
+    return parse
+
+
+def _retry_schedule(key: str, value: object, element: Element) -> str:
+    """Empty where the account's holds."""
+    return "" if value is None or value == "" else retry_schedules.parse(key, value)
+
+
+def _overlap_hours(key: str, value: object, element: Element) -> int:
     if value is None or value == "":
-        return Instance.OWN
-    if value not in (Instance.OWN, Instance.FULL):
-        raise InvalidRequest(f"{key}: send {Instance.OWN} or {Instance.FULL}")
-    return str(value)
+        return OVERLAP_HOURS
+    hours = int(value) if isinstance(value, str) and _HOURS.fullmatch(value.strip()) else value
+    if not isinstance(hours, int) or isinstance(hours, bool) or not 0 <= hours <= LONGEST_OVERLAP_HOURS:
+        raise InvalidRequest(f"{key}: send whole hours from 0 to {LONGEST_OVERLAP_HOURS}; 0 ends the old key at once")
+    return hours
 
 
 def _show_boolean(value: bool) -> str:
@@ -196,5 +219,24 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key=keys.UNSIGNED_CALLBACKS, column="accepts_unsigned_callbacks", parse=_boolean(False), show=_show_boolean
     ),
-    Setting(key=keys.NOTIFICATION_RAW, column="raw_in_notifications", parse=_raw, show=_show_text),
+    Setting(
+        key=keys.NOTIFICATION_RAW,
+        column="raw_in_notifications",
+        parse=_one_of(Instance.OWN, Instance.FULL),
+        show=_show_text,
+    ),
+    Setting(key=keys.RETRY_SCHEDULE, column="retry_schedule", parse=_retry_schedule, show=_show_text),
+    Setting(
+        key=keys.ORDERING,
+        column="notification_ordering",
+        parse=_one_of(Instance.NO_ORDER, Instance.BY_OBJECT),
+        show=_show_text,
+    ),
+    Setting(key=keys.SIGNATURE_OVERLAP, column="signing_overlap_hours", parse=_overlap_hours, show=str),
+    Setting(
+        key=keys.LEGACY_SIGNATURE,
+        column="legacy_signature_key",
+        parse=_one_of(Instance.NEW, Instance.OLD),
+        show=_show_text,
+    ),
 )

@@ -107,6 +107,10 @@ class InstanceFactory(DjangoModelFactory[Instance]):
     raw_in_notifications = _column("raw_in_notifications")
     callback_types = _column("callback_types")
     accepts_unsigned_callbacks = _column("accepts_unsigned_callbacks")
+    retry_schedule = _column("retry_schedule")
+    notification_ordering = _column("notification_ordering")
+    signing_overlap_hours = _column("signing_overlap_hours")
+    legacy_signature_key = _column("legacy_signature_key")
 
 
 class InboxFactory(DjangoModelFactory[Inbox]):

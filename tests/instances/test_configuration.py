@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from connectors import registry
 from instances.configuration import MASK, blank, columns_of, configuration_of, is_own_events_url, merged, shown
+from instances.errors import InvalidRequest
 from instances.models import Instance
 from tests.factories import CONNECTWISE
 
@@ -25,6 +26,10 @@ sent_configurations = st.fixed_dictionaries(
         "event.notification.callback.url": st.sampled_from([None, "", "https://app.example.com/ce?x=1"]),
         "event.notification.signature.key": st.one_of(st.none(), texts),
         "event.notification.raw": st.sampled_from(["own", "full"]),
+        "event.notification.retry.schedule": st.sampled_from([None, "", "sap-5", "10,60", [5, 50], "[1, 2]"]),
+        "event.notification.ordering": st.sampled_from([None, "none", "object"]),
+        "event.notification.signature.overlap.hours": st.none() | st.integers(0, 720) | st.just(" 48 "),
+        "event.notification.signature.legacy": st.sampled_from([None, "new", "Old"]),
         "event.poller.refresh_interval": st.one_of(st.integers(1, 10**9), st.sampled_from(["0.5", "15"])),
         "event.poller.configuration": st.sampled_from([None, dict(ELEMENT.poller_configuration), ["contacts"]]),
     },
@@ -82,6 +87,53 @@ def test_keys_are_masked_by_what_they_name(key, is_masked):
     values = {entry.key: entry.value for entry in shown(kept(CONNECTWISE | {key: "x"}))}
 
     assert (values[key] == MASK) is is_masked
+
+
+@pytest.mark.parametrize(
+    ("key", "sent", "shown_as"),
+    [
+        ("event.notification.retry.schedule", None, None),
+        ("event.notification.retry.schedule", "SAP-5", "sap-5"),
+        ("event.notification.retry.schedule", [10, 60, 600], "10,60,600"),
+        ("event.notification.ordering", None, "none"),
+        ("event.notification.ordering", "Object", "object"),
+        ("event.notification.signature.overlap.hours", "", "24"),
+        ("event.notification.signature.overlap.hours", "0", "0"),
+        ("event.notification.signature.overlap.hours", 720, "720"),
+        ("event.notification.signature.legacy", None, "new"),
+        ("event.notification.signature.legacy", "old", "old"),
+    ],
+)
+def test_settings_of_delivery_are_shown_as_they_were_understood(key, sent, shown_as):
+    values = {entry.key: entry.value for entry in shown(kept(CONNECTWISE | {key: sent}))}
+
+    assert values[key] == shown_as
+
+
+def test_settings_of_delivery_stay_until_they_are_sent_again():
+    before = merged(blank(ELEMENT), CONNECTWISE | {"event.notification.retry.schedule": "10,60"})
+
+    assert merged(before, {"event.notification.ordering": "object"}).columns["retry_schedule"] == "10,60"
+    assert merged(before, {"event.notification.retry.schedule": None}).columns["retry_schedule"] == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "sent", "says"),
+    [
+        ("event.notification.retry.schedule", "often", "send elements-9"),
+        ("event.notification.ordering", "strict", "send none or object"),
+        ("event.notification.ordering", ["object"], "send none or object"),
+        ("event.notification.signature.overlap.hours", 721, "whole hours from 0 to 720"),
+        ("event.notification.signature.overlap.hours", "-1", "whole hours"),
+        ("event.notification.signature.overlap.hours", 1.5, "whole hours"),
+        ("event.notification.signature.overlap.hours", True, "whole hours"),
+        ("event.notification.signature.overlap.hours", "9" * 5000, "whole hours"),
+        ("event.notification.signature.legacy", "both", "send new or old"),
+    ],
+)
+def test_settings_of_delivery_that_make_no_sense_are_refused_with_the_way_out(key, sent, says):
+    with pytest.raises(InvalidRequest, match=f"^{key}: .*{says}"):
+        merged(blank(ELEMENT), {key: sent})
 
 
 @pytest.mark.parametrize(
