@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -38,6 +38,8 @@ class Claim:
     is_wanted: bool
     """Whether the subscription is active with a URL, and the instance's switches let it go."""
     signing_keys_encrypted: str = field(repr=False)
+    is_legacy_signed_by_old: bool
+    """Whether the old header is signed by the key that is being replaced, as long as that one signs at all."""
     failure_policy: str
     organization_id: int
     lane: int
@@ -50,6 +52,12 @@ class Claim:
     """Whether it is to show if the receiver is back."""
     claimed_at: float
     """`time.monotonic()` of this process, taken before the lease began."""
+    read_at: datetime
+    """The same moment by the database's clock."""
+
+    def database_now(self) -> datetime:
+        """The database's clock at this moment, never behind it."""
+        return self.read_at + timedelta(seconds=time.monotonic() - self.claimed_at)
 
 
 def claim(*, limit: int) -> list[Claim]:
@@ -71,6 +79,7 @@ def claim(*, limit: int) -> list[Claim]:
                 url=url,
                 is_wanted=is_wanted,
                 signing_keys_encrypted=signing_keys,
+                is_legacy_signed_by_old=is_legacy_signed_by_old,
                 failure_policy=failure_policy,
                 organization_id=organization_id,
                 lane=lane,
@@ -79,6 +88,7 @@ def claim(*, limit: int) -> list[Claim]:
                 is_watched=is_watched,
                 is_probe=False,
                 claimed_at=claimed_at,
+                read_at=read_at,
             )
             for (
                 delivery_id,
@@ -92,12 +102,14 @@ def claim(*, limit: int) -> list[Claim]:
                 url,
                 is_wanted,
                 signing_keys,
+                is_legacy_signed_by_old,
                 failure_policy,
                 organization_id,
                 lane,
                 retry_schedule,
                 is_ordered,
                 is_watched,
+                read_at,
             ) in cursor
         ]
 
@@ -152,10 +164,11 @@ WITH due AS (
 SELECT claimed.id, claimed.epoch, claimed.attempts_made, statement_timestamp() - claimed.first_failed_at,
     event.id, instance.id, event.body, subscription.id, subscription.url,
     subscription.state = 'active' AND {_MAY_SEND},
-    coalesce(instance.signing_keys_encrypted, ''), organization.failure_policy, organization.id, claimed.lane,
+    coalesce(instance.signing_keys_encrypted, ''), coalesce(instance.legacy_signature_key = 'old', false),
+    organization.failure_policy, organization.id, claimed.lane,
     coalesce(nullif(instance.retry_schedule, ''), organization.retry_schedule),
     coalesce(instance.notification_ordering = 'object', false),
-    circuit.subscription_id IS NOT NULL
+    circuit.subscription_id IS NOT NULL, statement_timestamp()
 FROM claimed
 JOIN events_event AS event ON event.id = claimed.event_id
 JOIN events_subscription AS subscription ON subscription.id = claimed.subscription_id

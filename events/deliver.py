@@ -25,7 +25,9 @@ from events import claims, doorbell, outcomes, retries, schedules, signing
 from events.claims import LEASE, Claim
 from events.outcomes import Ended
 from events.retries import ErrorClass, Try
-from instances.encryption import KeyMissing, decrypt_json
+from instances import signing_keys
+from instances.encryption import KeyMissing
+from instances.signing_keys import SigningKey
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +113,7 @@ class _Drain:
         self._ended: list[Ended] = []
         self._flushed_at = self._looked_at = 0.0
         self._has_more = True
-        self._keys: dict[str, list[str] | None] = {}
+        self._keys: dict[str, tuple[SigningKey, ...] | None] = {}
         self._drained = Drained()
 
     def run(self) -> Drained:
@@ -191,6 +193,7 @@ class _Drain:
                 event_id=claim.event_id,
                 body=claim.body,
                 keys=keys,
+                is_legacy_signed_by_old=claim.is_legacy_signed_by_old,
                 timestamp=int(time.time()),
             )
             self._sent[claim.delivery_id] = claim
@@ -201,15 +204,19 @@ class _Drain:
             self._give_back(deque(unsigned.values()), wait=retries.OWN_FAULT_WAIT)
 
     def _signing_keys(self, claim: Claim) -> list[str] | None:
-        """Decrypted once per claimed batch; None when FERNET_KEYS lacks the key, and then nothing may be sent."""
+        """Those that sign now. None when FERNET_KEYS lacks the key, and then nothing may be sent.
+
+        Decrypted once per claimed batch.
+        """
         encrypted = claim.signing_keys_encrypted
         if encrypted not in self._keys:
             try:
-                self._keys[encrypted] = decrypt_json(encrypted) or []
+                self._keys[encrypted] = signing_keys.read(encrypted)
             except KeyMissing:
                 self._keys[encrypted] = None
                 logger.exception("signing key not readable, nothing sent", extra={"instance": claim.instance_id})
-        return self._keys[encrypted]
+        keys = self._keys[encrypted]
+        return None if keys is None else signing_keys.alive(keys, at=claim.database_now())
 
     def _take(self, answers: list[Outcome]) -> None:
         for outcome in answers:

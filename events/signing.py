@@ -26,12 +26,18 @@ def standard_signature(*, key: str, message_id: str, timestamp: int, body: bytes
 
 
 def headers(
-    *, delivery_id: int, event_id: int, body: bytes, keys: Sequence[str], timestamp: int
+    *,
+    delivery_id: int,
+    event_id: int,
+    body: bytes,
+    keys: Sequence[str],
+    is_legacy_signed_by_old: bool = False,
+    timestamp: int,
 ) -> tuple[tuple[str, str], ...]:
     """All headers of one attempt. `keys` newest first; without one, nothing is signed.
 
     While a key is being replaced, receivers may hold any of them: the standard lists a signature for each, the old
-    header has room for the newest only.
+    header has room for one. By default it is the newest, otherwise the one that has been there the longest.
     """
     always = (
         ("Content-Type", "application/json"),
@@ -44,7 +50,7 @@ def headers(
     signatures = [standard_signature(key=key, message_id=message_id, timestamp=timestamp, body=body) for key in keys]
     return (
         *always,
-        ("Elements-Webhook-Signature", legacy_signature(key=keys[0], body=body)),
+        ("Elements-Webhook-Signature", legacy_signature(key=keys[-1 if is_legacy_signed_by_old else 0], body=body)),
         ("webhook-id", message_id),
         ("webhook-timestamp", str(timestamp)),
         ("webhook-signature", " ".join(signatures)),
