@@ -276,9 +276,10 @@ class Replay(models.Model):
     """The last delivery that was looked at."""
     begun = models.PositiveIntegerField(default=0)
     """Deliveries that it has begun again."""
+    passed_over = models.PositiveIntegerField(default=0)
+    """Deliveries that match and were left alone, since their subscriptions are deactivated."""
     next_step_at = models.DateTimeField(db_default=Now())
-    leased_until = models.DateTimeField(null=True)
-    epoch = models.IntegerField(default=0)
+    """When its rate lets the next delivery begin."""
     created_at = models.DateTimeField(db_default=Now())
     finished_at = models.DateTimeField(null=True)
 
