@@ -24,7 +24,7 @@ from instances.errors import InvalidRequest
 from instances.event_settings import MASK, SETTINGS, is_own_events_url, text_of
 from instances.models import Instance
 
-__all__ = ["MASK", "connection_of", "is_own_events_url", "pollers_of", "shown", "signing_keys_of"]
+__all__ = ["MASK", "connection_of", "is_own_events_url", "pollers_of", "shown"]
 
 LEGACY_POLLER_URLS = "event.poller.urls"
 POLLED_OBJECTS = "event.objects"
@@ -240,8 +240,3 @@ def _connection(
 def pollers_of(instance: Instance) -> dict[str, ResourcePoller]:
     """What is polled, by name. The element's default where none was sent."""
     return configuration_of(instance).pollers()
-
-
-def signing_keys_of(instance: Instance) -> list[str]:
-    """The keys that notifications are signed with, newest first; empty: they are not signed."""
-    return decrypt_json(instance.signing_keys_encrypted) or []

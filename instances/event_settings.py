@@ -20,14 +20,15 @@ from connectors import egress
 from connectors.callbacks import InvalidCallbackTypes
 from connectors.element import POLLING, WEBHOOK, Element
 from connectors.errors import DestinationRefused
-from instances import retry_schedules
-from instances.encryption import encrypt_json
+from instances import retry_schedules, signing_keys
 from instances.errors import InvalidRequest
 from instances.models import Instance
+from instances.signing_keys import SigningKey
 
 MASK = "********"
 """What stands for a stored secret in every answer; sent back, it keeps the secret."""
 LONGEST_URL = 2000
+LONGEST_KEY = 1000
 # The column holds three decimals and nine digits before them. Longer intervals are accepted and mean this one.
 INTERVAL_STEP = Decimal("0.001")
 LONGEST_INTERVAL = Decimal("999999999")
@@ -113,7 +114,9 @@ def _signing_keys(key: str, value: object, element: Element) -> str:
         return ""
     if not isinstance(value, str):
         raise InvalidRequest(f"{key}: send the key as a string")
-    return encrypt_json([value])
+    if len(value) > LONGEST_KEY:
+        raise InvalidRequest(f"{key}: the key is longer than {LONGEST_KEY} characters")
+    return signing_keys.stored([SigningKey(value)])
 
 
 def _method(key: str, value: object, element: Element) -> str:

@@ -12,9 +12,10 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
+from django.db import connection as database
 from django.db import transaction
 
 from connectors import hub, hub_paths
@@ -23,6 +24,7 @@ from connectors.element import Element
 from connectors.errors import ConnectorError, RateLimited, TryLater
 from connectors.poller import ResourcePoller
 from instances import configuration as configurations
+from instances import signing_keys
 from instances.configuration import MASK, Configuration
 from instances.encryption import encrypt, fingerprint, new_secret
 from instances.errors import Conflict, InvalidRequest, NotFound
@@ -197,7 +199,7 @@ def _change(instance_id: int, request: _Request) -> Instance:
     for _ in range(ROUNDS):
         with transaction.atomic():
             instance = _locked(instance_id)
-            plan = _plan(instance, request)
+            plan = _plan(instance, request, now=_database_now())
             open_question = None if plan.question == asked else plan.question
             if open_question is None:
                 _carry_out(instance, plan, answer)
@@ -240,8 +242,8 @@ def _refresh_registrations(instance: Instance) -> None:
         instance.refresh_from_db(fields=["subscription_id", "registration_problem"])
 
 
-def _plan(instance: Instance, request: _Request) -> _Plan:
-    """What the request does to this row. Decides, and asks nobody."""
+def _plan(instance: Instance, request: _Request, *, now: datetime) -> _Plan:
+    """What the request does to this row, by the database's clock. Decides, and asks nobody."""
     columns: dict[str, Any] = {}
     if request.name is not None:
         columns["name"] = request.name
@@ -255,7 +257,7 @@ def _plan(instance: Instance, request: _Request) -> _Plan:
         after = configurations.merged(before, request.configuration)
         _check_complete(after)
         _check_secrets_sent_again(before, after, request.configuration)
-        columns |= _changed_columns(before, after)
+        columns |= _changed_columns(before, after, now=now)
         has_new_credentials = _sends_credentials(after, request.configuration)
     connection, known_connection = after.connection(), before.connection()
 
@@ -287,8 +289,15 @@ def _plan(instance: Instance, request: _Request) -> _Plan:
     )
 
 
-def _changed_columns(before: Configuration, after: Configuration) -> dict[str, Any]:
-    changed = {column: value for column, value in after.columns.items() if value != before.columns[column]}
+def _changed_columns(before: Configuration, after: Configuration, *, now: datetime) -> dict[str, Any]:
+    wanted = dict(after.columns)
+    wanted["signing_keys_encrypted"] = signing_keys.succeeded(
+        before.columns["signing_keys_encrypted"],
+        by=wanted["signing_keys_encrypted"],
+        now=now,
+        overlap=timedelta(hours=wanted["signing_overlap_hours"]),
+    )
+    changed = {column: value for column, value in wanted.items() if value != before.columns[column]}
     if after.entries != before.entries:
         stored = configurations.columns_of(after)
         changed |= {column: stored[column] for column in ("configuration_encrypted", "provider_account")}
@@ -391,6 +400,12 @@ def _without_secrets(text: str, connection: Connection) -> str:
         if one.secret and secret:
             text = text.replace(secret, MASK)
     return text
+
+
+def _database_now() -> datetime:
+    with database.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        return cast(datetime, cursor.fetchone()[0])
 
 
 def _locked(instance_id: int) -> Instance:

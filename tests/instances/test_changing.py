@@ -11,7 +11,7 @@ from django.db import connection, connections
 
 from connectors.sandbox import Sandbox
 from instances import provisioning
-from instances.configuration import configuration_of, connection_of, signing_keys_of
+from instances.configuration import configuration_of, connection_of
 from instances.errors import Conflict
 from instances.models import Instance
 from instances.signals import instance_deleting
@@ -108,18 +108,6 @@ def test_required_entry_cannot_be_taken_away(api, created):
 
     assert answer.status_code == 400
     assert "company" in answer.json()["message"]
-
-
-def test_mask_keeps_the_signature_key_and_an_empty_one_ends_signing(api, created):
-    path, key = f"/instances/{created.pk}", "event.notification.signature.key"
-    api.patch(path, {"configuration": {key: "first"}})
-    api.patch(path, {"configuration": {key: "********"}})
-    created.refresh_from_db()
-    assert signing_keys_of(created) == ["first"]
-
-    api.patch(path, {"configuration": {key: ""}})
-    created.refresh_from_db()
-    assert signing_keys_of(created) == []
 
 
 def test_new_credentials_are_tried_before_they_are_kept(api, created, sandbox):

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from instances.configuration import connection_of, pollers_of, signing_keys_of
+from instances import signing_keys
+from instances.configuration import connection_of, pollers_of
 from instances.encryption import fingerprint
 from instances.models import Instance
 from instances.signals import instance_configured
@@ -156,7 +157,7 @@ def test_secrets_lie_encrypted_and_the_token_hashed(api, body, sandbox):
     assert token not in row
     instance = Instance.objects.get(token_hash=fingerprint(token))
     assert connection_of(instance).configuration["private.key"] == sandbox.private_key
-    assert signing_keys_of(instance) == ["canary-signature"]
+    assert [key.text for key in signing_keys.read(instance.signing_keys_encrypted)] == ["canary-signature"]
 
 
 @pytest.mark.parametrize("key", ["", None])
@@ -164,7 +165,7 @@ def test_empty_signature_key_means_no_signature(api, body, key):
     body["configuration"]["event.notification.signature.key"] = key
 
     assert api.post("/instances", body).json()["configuration"]["event.notification.signature.key"] is None
-    assert signing_keys_of(Instance.objects.get()) == []
+    assert Instance.objects.get().signing_keys_encrypted == ""
 
 
 def test_name_and_tags_lose_their_html(api, body):
