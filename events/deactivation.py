@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Cursor
 
 from events import subscriptions
 from events.models import Subscription
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def carry_out(ended: Sequence[Ended]) -> Sequence[Ended]:
+def carry_out(cursor: Cursor[Any], ended: Sequence[Ended]) -> Sequence[Ended]:
     """Deactivate the subscriptions whose attempts say so, and queue what waits for them.
 
     An attempt that went to a URL which has been replaced since says nothing about the new one: its delivery begins

@@ -284,6 +284,7 @@ def _judged(claim: Claim, outcome: Outcome) -> Ended:
         error_class=error_class,
         error=outcome.error,
         excerpt=outcome.excerpt,
+        retry_after=attempt.retry_after,
     )
 
 

@@ -225,9 +225,18 @@ class CircuitTransition(models.Model):
     """One of `circuits.KINDS`."""
     reason = models.TextField(blank=True)
     happened_at = models.DateTimeField(db_default=Now())
+    alerted_at = models.DateTimeField(null=True)
+    """When those who have to know were told of it."""
 
     class Meta:
-        indexes = [models.Index(fields=["subscription", "-id"], name="transitions_of_subscription")]
+        indexes = [
+            models.Index(fields=["subscription", "-id"], name="transitions_of_subscription"),
+            models.Index(
+                fields=["id"],
+                condition=Q(alerted_at__isnull=True, kind__in=["warned", "deactivated", "reactivated"]),
+                name="transitions_to_tell",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} of subscription {self.subscription_id}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from events import circuits, deactivation, ordering
+from events import deactivation, ordering
 from events.claims import Claim
 from events.plain_cursor import follow_indexes, plain_cursor
 from events.retries import ErrorClass, Verdict
@@ -26,6 +26,8 @@ class Ended:
     error_class: ErrorClass
     error: str = field(repr=False)
     excerpt: bytes = field(repr=False)
+    retry_after: timedelta | None = None
+    """What the receiver asked for."""
 
 
 def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
@@ -34,8 +36,7 @@ def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
     Subscriptions are locked before deliveries, as everywhere.
     """
     with transaction.atomic(), plain_cursor() as cursor:
-        ended = deactivation.carry_out(ended)
-        circuits.note(cursor, ended)
+        ended = deactivation.carry_out(cursor, ended)
         ordering.lock(cursor, ended)
         rows = sorted(ended, key=lambda one: one.claim.delivery_id)
         follow_indexes(cursor)

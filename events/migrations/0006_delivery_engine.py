@@ -42,6 +42,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=16)),
                 ('reason', models.TextField(blank=True)),
                 ('happened_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
+                ('alerted_at', models.DateTimeField(null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -133,6 +134,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='circuittransition',
             index=models.Index(fields=['subscription', '-id'], name='transitions_of_subscription'),
+        ),
+        migrations.AddIndex(
+            model_name='circuittransition',
+            index=models.Index(condition=models.Q(('alerted_at__isnull', True), ('kind__in', ['warned', 'deactivated', 'reactivated'])), fields=['id'], name='transitions_to_tell'),
         ),
         migrations.AddIndex(
             model_name='decision',
