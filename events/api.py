@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from events import published, serializers, subscriptions, where
 from events.models import Delivery, Event, Subscription
 from events.provenance import provenance_of
+from instances import account_settings
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
 from instances.errors import Conflict, InvalidRequest, NotFound, NotPermitted
 from instances.models import Instance, Organization, User
@@ -143,17 +144,18 @@ class AccountSettingsView(ApiView):
     """/accounts/settings is the caller's own account, whose id is the organization's."""
 
     def get(self, request: Request, *, account_id: str | None = None) -> Response:
-        return Response(serializers.settings_object(_account(request, account_id)))
+        return Response(account_settings.shown(_account(request, account_id)))
 
     def patch(self, request: Request, *, account_id: str | None = None) -> Response:
         account = _account(request, account_id)
         if user_of(request).role != User.OWNER:
             raise NotPermitted("Only an owner changes the settings of the account")
-        policy = serializers.settings_request(request.data)
-        if policy is not None:
-            account.failure_policy = policy
-            account.save(update_fields=["failure_policy"])
-        return Response(serializers.settings_object(account))
+        columns = account_settings.columns_of(request.data)
+        for column, value in columns.items():
+            setattr(account, column, value)
+        account.save(update_fields=columns)
+        logger.info("account settings changed", extra={"user": user_of(request).pk, "columns": sorted(columns)})
+        return Response(account_settings.shown(account))
 
     post = patch
 

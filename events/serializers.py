@@ -16,7 +16,6 @@ from instances.event_settings import is_own_events_url
 from instances.models import Organization
 from instances.serializers import timestamp
 
-FAILURE_POLICY = "notification.webhook.failure.policy"
 LONGEST_TOPIC = 255
 LONGEST_URL = 2000
 MOST_TOPICS = 100
@@ -123,19 +122,3 @@ def subscription_request(sent: object, organization: Organization) -> Subscripti
         raise InvalidRequest("config.url: this is our own receiver of events; notifications sent there would go round")
     check_url(url)
     return Subscription(organization=organization, topics=list(dict.fromkeys(topics)), url=url)
-
-
-def settings_object(organization: Organization) -> dict[str, str]:
-    return {FAILURE_POLICY: organization.failure_policy}
-
-
-def settings_request(sent: object) -> str | None:
-    """The failure policy that somebody asks for, None if they ask for nothing. Raises InvalidRequest."""
-    if not isinstance(sent, dict):
-        raise InvalidRequest(f"Send a JSON object with {FAILURE_POLICY}")
-    if unknown := sorted(set(sent) - {FAILURE_POLICY}):
-        raise InvalidRequest(f"{unknown[0][:100]} is not a setting; {FAILURE_POLICY} is")
-    policy = sent.get(FAILURE_POLICY)
-    if policy is not None and policy not in (Organization.RETRY, Organization.QUEUE):
-        raise InvalidRequest(f"{FAILURE_POLICY}: send {Organization.RETRY} or {Organization.QUEUE}")
-    return policy

@@ -13,6 +13,7 @@ from connectors.configuration_entries import EVENTS_ENABLED
 from connectors.errors import ConnectorError
 from instances import provisioning
 from instances.errors import PlatformError
+from instances.forms import OrganizationForm
 from instances.models import Instance, Organization, User
 
 if TYPE_CHECKING:
@@ -72,7 +73,13 @@ class OrganizationAdmin(OfOneOrganization):
     organization_lookup = "pk"
     list_display = ("name", "failure_policy", "created_at")
     search_fields = ("name",)
-    fields = ("name", "failure_policy", "created_at")
+    fields = ("name", "failure_policy", "retry_schedule", "retention_days", "created_at")
+    readonly_fields = ("name", "created_at")
+    form = OrganizationForm
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """As over the API: owners, and superusers."""
+        return is_staff(request) and (request.user.is_superuser or getattr(request.user, "role", "") == User.OWNER)
 
 
 @admin.register(User)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from events import api
+from instances import account_settings, retry_schedules
 from instances.describing import (
     PAGED,
     PAGING,
+    TEXT,
     TIMESTAMP,
     Described,
     describe,
     describe_path,
     list_of,
     named,
+    nullable,
     record_of,
 )
 
@@ -34,22 +37,51 @@ EVENT = named(
         provenance={"description": "How each change was noticed; of a single event only"},
     ),
 )
+_POLICY = {
+    "type": "string",
+    "enum": ["retry", "queue"],
+    "description": "`retry`: failed deliveries are tried again for days. `queue`: they wait until somebody "
+    "asks for them (`PUT /notifications/subscriptions/deliveries`)",
+}
+_SCHEDULE_SAYS = (
+    f"When failed deliveries are tried again: {', '.join(f'`{name}`' for name in retry_schedules.PRESETS)}, or seconds "
+    "after the first failure, such as `10,60,600`. An instance may have its own"
+)
+_RETENTION_SAYS = "For how many days events are kept; null: as long as the platform keeps them"
+_DAYS = {"type": "integer", "minimum": 1, "maximum": account_settings.LONGEST_RETENTION_DAYS}
+_STEPS = {
+    "type": "array",
+    "items": {"type": "integer", "minimum": 1, "maximum": retry_schedules.LONGEST_SECONDS},
+    "minItems": 1,
+    "maxItems": retry_schedules.MOST_STEPS,
+}
 SETTINGS = named(
     "AccountSettings",
+    record_of(
+        **{
+            account_settings.FAILURE_POLICY: _POLICY,
+            account_settings.RETRY_SCHEDULE: {**TEXT, "description": _SCHEDULE_SAYS},
+            account_settings.RETENTION_DAYS: {**nullable(TEXT), "description": _RETENTION_SAYS},
+        }
+    ),
+)
+NEW_SETTINGS = named(
+    "NewAccountSettings",
     {
         "type": "object",
         "properties": {
-            "notification.webhook.failure.policy": {
-                "type": "string",
-                "enum": ["retry", "queue"],
-                "description": "`retry`: failed deliveries are tried again for days. `queue`: they wait until somebody "
-                "asks for them (`PUT /notifications/subscriptions/deliveries`)",
-            }
+            account_settings.FAILURE_POLICY: _POLICY,
+            account_settings.RETRY_SCHEDULE: {"anyOf": [TEXT, _STEPS], "description": _SCHEDULE_SAYS},
+            account_settings.RETENTION_DAYS: {"anyOf": [TEXT, _DAYS, {"type": "null"}], "description": _RETENTION_SAYS},
         },
         "additionalProperties": False,
     },
 )
-_SETTINGS_EXAMPLE = {"notification.webhook.failure.policy": "queue"}
+_SETTINGS_EXAMPLE = {
+    account_settings.FAILURE_POLICY: "retry",
+    account_settings.RETRY_SCHEDULE: "standard-webhooks",
+    account_settings.RETENTION_DAYS: "90",
+}
 
 _LIST = Described(
     summary="List the events of an instance, newest first",
@@ -68,9 +100,9 @@ describe(api.EventView, get=_READ)
 
 _CHANGE_SETTINGS = Described(
     summary="Change the settings of the account",
-    description="For owners.",
+    description="For owners. What is not sent stays; null stands for the default.",
     tag="Accounts",
-    body=SETTINGS,
+    body=NEW_SETTINGS,
     body_example=_SETTINGS_EXAMPLE,
     answer=SETTINGS,
     answer_example=_SETTINGS_EXAMPLE,

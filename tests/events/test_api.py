@@ -22,6 +22,9 @@ from tests.events.sink import Sink
 
 pytestmark = pytest.mark.django_db
 POLICY = "notification.webhook.failure.policy"
+SCHEDULE = "notification.webhook.retry.schedule"
+RETENTION = "notification.retention.days"
+DEFAULTS = {POLICY: "retry", SCHEDULE: "elements-9", RETENTION: None}
 
 
 def queued_deliveries(instance, sink, count: int = 1) -> None:
@@ -311,20 +314,52 @@ class TestDeliveries:
 class TestAccountSettings:
     def test_read_and_changed_by_either_path(self, api, owner):
         by_id = f"/accounts/{owner.organization_id}/settings"
-        assert api.get("/accounts/settings").json() == {POLICY: "retry"}
+        assert api.get("/accounts/settings").json() == DEFAULTS
 
-        assert api.patch("/accounts/settings", {POLICY: "queue"}).json() == {POLICY: "queue"}
-        assert api.get(by_id).json() == {POLICY: "queue"}
-        assert api.post(by_id, {POLICY: "retry"}).json() == {POLICY: "retry"}
-        assert api.patch(by_id, {POLICY: "queue"}).json() == {POLICY: "queue"}
+        assert api.patch("/accounts/settings", {POLICY: "queue"}).json() == {**DEFAULTS, POLICY: "queue"}
+        assert api.get(by_id).json() == {**DEFAULTS, POLICY: "queue"}
+        assert api.post(by_id, {POLICY: "retry"}).json() == DEFAULTS
+        assert api.patch(by_id, {POLICY: "queue"}).json() == {**DEFAULTS, POLICY: "queue"}
         assert Organization.objects.get(pk=owner.organization_id).failure_policy == "queue"
 
-    @pytest.mark.parametrize("body", [{POLICY: "never"}, {POLICY: 1}, {"other": "x"}, [], "text"])
-    def test_other_values_and_other_settings_are_refused(self, api, owner, body):
+    @pytest.mark.parametrize(
+        ("key", "sent", "shown", "then"),
+        [
+            (SCHEDULE, "sap-5", "sap-5", "elements-9"),
+            (SCHEDULE, [10, 60], "10,60", "elements-9"),
+            (RETENTION, 30, "30", None),
+            (RETENTION, " 3650", "3650", None),
+        ],
+    )
+    def test_each_is_changed_alone_and_null_brings_the_default_back(self, api, owner, key, sent, shown, then):
+        api.patch("/accounts/settings", {POLICY: "queue"})
+
+        assert api.patch("/accounts/settings", {key: sent}).json() == {**DEFAULTS, POLICY: "queue", key: shown}
+        assert api.get("/accounts/settings").json()[key] == shown
+        for unset in (None, ""):
+            assert api.patch("/accounts/settings", {key: unset}).json() == {**DEFAULTS, POLICY: "queue", key: then}
+
+    @pytest.mark.parametrize(
+        ("body", "says"),
+        [
+            ({POLICY: "never"}, f"{POLICY}: send retry or queue"),
+            ({POLICY: 1}, f"{POLICY}: send retry or queue"),
+            ({SCHEDULE: "60,10"}, f"{SCHEDULE}: each number counts"),
+            ({SCHEDULE: {}}, f"{SCHEDULE}: send elements-9"),
+            ({RETENTION: 0}, f"{RETENTION}: send whole days from 1 to 3650, or null"),
+            ({RETENTION: 3651}, f"{RETENTION}: send whole days"),
+            ({RETENTION: "a month"}, f"{RETENTION}: send whole days"),
+            ({RETENTION: True}, f"{RETENTION}: send whole days"),
+            ({POLICY: "queue", "other": "x"}, f"other is not a setting; {POLICY}, {SCHEDULE}, {RETENTION} are"),
+            ([], "Send a JSON object with"),
+            ("text", "Send a JSON object with"),
+        ],
+    )
+    def test_other_values_and_other_settings_are_refused(self, api, owner, body, says):
         answer = api.patch("/accounts/settings", body)
 
-        assert answer.status_code == 400
-        assert Organization.objects.get(pk=owner.organization_id).failure_policy == "retry"
+        assert (answer.status_code, answer.json()["message"][: len(says)]) == (400, says)
+        assert api.get("/accounts/settings").json() == DEFAULTS
 
 
 class TestWhoMay:
@@ -356,7 +391,7 @@ class TestWhoMay:
                 is_own = path in ("/notifications/subscriptions", "/accounts/settings") or bool(query)
                 is_own |= path.startswith(("/instances/events/analytics", "/instances/events/dispositions"))
                 is_empty = answer.status_code == 200 and (
-                    answer.json() == {POLICY: "retry"} or not any(bucket["count"] for bucket in answer.json())
+                    answer.json() == DEFAULTS or not any(bucket["count"] for bucket in answer.json())
                 )
                 assert answer.status_code in (400, 401, 404, 405) or (is_own and is_empty), (method, path)
 
