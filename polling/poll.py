@@ -21,10 +21,13 @@ from connectors.element import WEBHOOK
 from connectors.errors import ConnectorError, CredentialsRefused, PermissionRefused, RateLimited, TryLater
 from connectors.poller import ResourcePoller
 from connectors.records import LARGEST_PAGE_SIZE, Page
-from events import ledger
+from events import decisions, ledger
+from events.decisions import Decided
+from events.models import Event
 from instances.configuration import connection_of, pollers_of
 from instances.models import Instance
-from polling import covering, schedule, window
+from polling import covering, runs, schedule, window
+from polling.budgets import budget_of
 from polling.decisions import Ignored, Poll
 from polling.models import PollCursor
 from polling.reading import PART_SIZE, Reading
@@ -35,6 +38,7 @@ logger = logging.getLogger(__name__)
 # Where a 429 does not say how long.
 RATE_LIMIT_PAUSE = timedelta(seconds=30)
 LONGEST_ERROR = 1_000
+OWN_FAULT = "A fault of ours; the log has it."
 
 
 def poll_resource(*, cursor_id: int, epoch: int, part_size: int = PART_SIZE) -> None:
@@ -56,9 +60,10 @@ def poll_resource(*, cursor_id: int, epoch: int, part_size: int = PART_SIZE) -> 
         _write_trouble(claim, cursor, error)
     except (OperationalError, InterfaceError):
         raise
-    except Exception:
+    except Exception as error:
         logger.exception("poll failed by a fault of ours", extra=_ids(cursor))
-        schedule.failed(claim, interval=_interval(cursor.instance), error="A fault of ours; the log has it.")
+        runs.note_failure(claim, error=OWN_FAULT, budget=budget_of(error))
+        schedule.failed(claim, interval=_interval(cursor.instance), error=OWN_FAULT)
 
 
 def _poll(claim: Claim, cursor: PollCursor, *, part_size: int) -> None:
@@ -121,7 +126,9 @@ def _finish(reading: Reading, cursor: PollCursor, poll: Poll) -> None:
                 watermark=watermark,
                 poller=poll.poller,
                 overlap=_overlap(),
-                callbacks_until=poll.started_at if reading.hears_callbacks else None,
+                clock=poll.started_at,
+                traced=_traced(),
+                hears_callbacks=reading.hears_callbacks,
             )
             remembered_since = max(remembered_since, horizon)
             forgotten = ledger.trim(
@@ -129,8 +136,9 @@ def _finish(reading: Reading, cursor: PollCursor, poll: Poll) -> None:
                 object_type=cursor.resource,
                 before=horizon,
                 untouched_since=reading.polled_at
-                - (window.CALLBACK_MEMORY if reading.hears_callbacks else window.UNSTAMPED_MEMORY),
+                - max(_traced(), window.CALLBACK_MEMORY if reading.hears_callbacks else window.UNSTAMPED_MEMORY),
             )
+            _note_run(reading, poll, until=watermark)
         schedule.succeeded(
             reading.claim,
             interval=_interval(cursor.instance),
@@ -154,12 +162,32 @@ def _finish(reading: Reading, cursor: PollCursor, poll: Poll) -> None:
         covering.cover(cursor, interval=_interval(cursor.instance))
 
 
+def _note_run(reading: Reading, poll: Poll, *, until: datetime) -> None:
+    """For whoever asks what this poll saw, in the transaction that records it."""
+    runs.note_success(
+        reading.claim,
+        instance_id=reading.instance.pk,
+        resource=reading.resource,
+        since=poll.window.since,
+        until=until,
+        record_count=reading.record_count,
+        change_count=reading.change_count,
+    )
+    if count := reading.ignored[Ignored.NO_ID]:
+        reason = f"{count} of {reading.record_count} records had no id that can be used at {poll.poller.id_field}"
+        nameless = Decided(
+            object_type=reading.resource, object_id="", source=Event.POLL, decision=decisions.NO_ID, reason=reason
+        )
+        decisions.note(instance_id=reading.instance.pk, decided=[nameless])
+
+
 def _write_trouble(claim: Claim, cursor: PollCursor, error: ConnectorError) -> None:
     """What went wrong at the provider is a row and a line, and changes nothing else."""
     instance, interval = cursor.instance, _interval(cursor.instance)
     said = f" ({error.provider_message})" if error.provider_message else ""
     text = f"{error}{said}"[:LONGEST_ERROR]
     logger.info("poll failed", extra={**_ids(cursor), "error": type(error).__name__, "status": error.status})
+    runs.note_failure(claim, error=text, budget=budget_of(error))
     match error:
         case CredentialsRefused():
             try:
@@ -195,3 +223,7 @@ def _interval(instance: Instance) -> timedelta:
 
 def _overlap() -> timedelta:
     return timedelta(seconds=settings.POLL_OVERLAP_SECONDS)
+
+
+def _traced() -> timedelta:
+    return timedelta(days=settings.TRACE_DAYS)

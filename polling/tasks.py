@@ -14,7 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from polling import bulk_queries, bulk_run, job_run, jobs, schedule
+from polling import bulk_queries, bulk_run, job_run, jobs, runs, schedule
 from polling.bulk_queries import BulkClaim
 from polling.jobs import JobClaim
 from polling.poll import poll_resource
@@ -100,9 +100,10 @@ def run_job(*, job_id: int, epoch: int, **_from_newer_releases: Any) -> None:
 
 @shared_task(ignore_result=True)
 def forget_old(**_from_newer_releases: Any) -> None:
-    """Delete results that nobody can ask for any more: once an hour is enough."""
+    """Delete what nobody can ask for any more: once an hour is enough."""
     close_old_connections()
     bulk_queries.forget_old()
+    runs.forget_old()
 
 
 def hand_out() -> int:

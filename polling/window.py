@@ -73,14 +73,21 @@ def next_watermark(*, watermark: datetime, greatest_stamp: datetime | None, firs
 
 
 def ledger_horizon(
-    *, watermark: datetime, poller: ResourcePoller, overlap: timedelta, callbacks_until: datetime | None = None
+    *,
+    watermark: datetime,
+    poller: ResourcePoller,
+    overlap: timedelta,
+    clock: datetime,
+    traced: timedelta,
+    hears_callbacks: bool,
 ) -> datetime:
     """The ledger can forget what is stamped before this: no poll from `watermark` on will meet it again.
 
-    `callbacks_until` is the provider's clock where callbacks are heard: these may come late, or once more.
+    `clock` is the provider's. It is kept for as long as somebody may ask what became of a change (`traced`), and where
+    callbacks are heard for as long as these may come late, or once more.
     """
     horizon = _earlier(watermark, overlap + poller.poll_delay + LEDGER_MARGIN)
-    return horizon if callbacks_until is None else min(horizon, _earlier(callbacks_until, CALLBACK_MEMORY))
+    return min(horizon, _earlier(clock, max(traced, CALLBACK_MEMORY) if hears_callbacks else traced))
 
 
 def next_known_id(*, known_id: int | None, greatest_forgotten: int | None) -> int | None:

@@ -149,7 +149,8 @@ def test_contacts_are_new_when_their_id_is(instance, sandbox):
     assert told(instance) == sorted([*done, (13, UPDATED), (14, UPDATED)])
 
 
-def test_contacts_stay_known_when_the_ledger_has_forgotten_them(instance, sandbox):
+def test_contacts_stay_known_when_the_ledger_has_forgotten_them(instance, sandbox, settings):
+    settings.TRACE_DAYS = 0
     poll(instance)
     for _ in range(4):
         sandbox.clock.advance(90 * MINUTE)

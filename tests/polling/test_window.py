@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.poller import DateField, ResourcePoller
-from polling.window import LEDGER_MARGIN, ledger_horizon, next_known_id, next_watermark, window_of
+from polling.window import CALLBACK_MEMORY, LEDGER_MARGIN, ledger_horizon, next_known_id, next_watermark, window_of
 
 NOON = datetime(2018, 1, 15, 12, tzinfo=UTC)
 STAMP = DateField("_info.lastUpdated", "yyyy-MM-dd'T'HH:mm:ss'Z'")
@@ -64,12 +64,25 @@ def test_the_watermark_follows_the_stamps_up_to_the_provider_s_clock_and_never_b
     assert next_watermark(watermark=NOON, greatest_stamp=greatest_stamp, first_page_at=first_page_at) == expected
 
 
+def horizon(**wanted):
+    asked = {"watermark": NOON, "clock": NOON, "traced": timedelta(0), "hears_callbacks": False} | wanted
+    return ledger_horizon(poller=poller(poll_delay=timedelta(seconds=30)), overlap=OVERLAP, **asked)
+
+
 def test_the_ledger_reaches_further_back_than_the_next_window():
-    since = NOON - timedelta(seconds=150)
+    assert horizon() == NOON - timedelta(seconds=150) - LEDGER_MARGIN
+    # The watermark may stand still for long.
+    week, year = timedelta(days=7), timedelta(days=365)
+    assert horizon(traced=week, clock=NOON + year) == NOON - timedelta(seconds=150) - LEDGER_MARGIN
 
-    horizon = ledger_horizon(watermark=NOON, poller=poller(poll_delay=timedelta(seconds=30)), overlap=OVERLAP)
 
-    assert horizon == since - LEDGER_MARGIN
+def test_the_ledger_remembers_what_somebody_may_ask_about_and_what_callbacks_may_tell_again():
+    week, year = timedelta(days=7), timedelta(days=365)
+
+    assert horizon(traced=week) == NOON - week
+    assert horizon(traced=week, hears_callbacks=True) == NOON - CALLBACK_MEMORY
+    assert horizon(traced=year, hears_callbacks=True) == NOON - year
+    assert horizon(traced=timedelta(days=10**6)).year == 1  # whatever the setting says
 
 
 @pytest.mark.parametrize(
