@@ -17,7 +17,7 @@ from django.db import InterfaceError, OperationalError, transaction
 
 from connectors.change import Change
 from connectors.element import WEBHOOK
-from events import callback_changes, callback_claims, doorbell, ledger, suspicion
+from events import callback_changes, callback_claims, callback_decisions, decisions, doorbell, ledger, suspicion
 from events.callback_changes import Decisions, Told
 from events.callback_claims import Claim, Ended
 from events.models import Callback, Event
@@ -159,6 +159,7 @@ def _settle(instance: Instance, results: Sequence[Result]) -> tuple[list[Ended],
         return [], 0
     if not current.is_events_enabled or current.event_method != WEBHOOK:
         callback_claims.drop([one.claim for one in results])
+        decisions.note(instance_id=instance.pk, decided=callback_decisions.events_off(results))
         logger.info("callbacks dropped, events are off", extra={"instance": instance.pk, "callbacks": len(results)})
         return [], 0
     were_judged_otherwise = (current.provider_account, current.callback_types) != (
@@ -185,6 +186,9 @@ def _settle(instance: Instance, results: Sequence[Result]) -> tuple[list[Ended],
         for one in understood
     ]
     callback_claims.write(written)
+    decisions.note(
+        instance_id=current.pk, decided=callback_decisions.without_event(results, written, repeats=decided.repeats)
+    )
     if refused:
         callback_claims.count_refused(refused, instance_id=instance.pk)
     if any(one.is_lost for one in results if isinstance(one, NotUnderstood)):

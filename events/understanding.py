@@ -63,6 +63,8 @@ class NotUnderstood:
     ended: Ended
     is_lost: bool = False
     """It may have been genuine, and its key could not be fetched for good."""
+    about: tuple[Change, ...] = ()
+    """What it tells of, where that is known; without versions, perhaps."""
 
     @property
     def claim(self) -> Claim:
@@ -85,8 +87,15 @@ class Understanding:
         self._connection: Connection | None = None
         self._records: dict[tuple[str, str], Record | None] = {}
         self._trouble: TryLater | None = None
+        self._about: tuple[Change, ...] = ()
+        """What the callback at hand tells of, once that is known."""
 
     def of(self, claim: Claim) -> Understood | NotUnderstood:
+        self._about = ()
+        result = self._of(claim)
+        return replace(result, about=self._about) if isinstance(result, NotUnderstood) else result
+
+    def _of(self, claim: Claim) -> Understood | NotUnderstood:
         try:
             return self._understood(claim)
         except CallbackRefused as error:
@@ -121,6 +130,7 @@ class Understanding:
             keys=self._keys,
         )
         said = callbacks.standardize(claim.inbound)
+        self._about = tuple(said.changes)
         message_id = _kept_message_id(said.message_id)
         if reason := self._no_event(claim, said.changes, callbacks=callbacks, is_signed=is_signed):
             return NotUnderstood(_ended(claim, Callback.DONE, reason))
