@@ -23,8 +23,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from connectors.egress.addresses import Address, Network
 from connectors.egress.authorities import tls_context
 from connectors.egress.destinations import Destination, refuse_unless_public
+from connectors.egress.faults import is_own
 from connectors.egress.resolver import Resolver
-from connectors.errors import DestinationRefused, TryLater, UnusableAnswer
+from connectors.errors import DestinationRefused, OwnFault, TryLater, UnusableAnswer
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -116,25 +117,34 @@ class _LimitedTLS(_Limited, ssl.SSLSocket):  # type: ignore[misc]
 def _connect(exchange: Exchange, *, port: int) -> socket.socket:
     addresses = exchange.addresses()
     deadline = time.monotonic() + min(LONGEST_CONNECT_SECONDS, exchange.seconds_left())
-    failure = "there is no address"
+    failure, is_ours = "there is no address", False
     for tried, address in enumerate(addresses):
         share = (deadline - time.monotonic()) / (len(addresses) - tried)
         if share <= 0:
             break
-        connection = _Limited(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
         try:
-            connection.settimeout(share)
-            connection.connect((str(address), port))
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection.settimeout(exchange.seconds_left())
+            return _connected(exchange, address, port=port, share=share)
         except TimeoutError:
-            failure = "it does not answer"
+            failure, is_ours = "it does not answer", False
         except OSError as error:
-            failure = error.strerror or "no connection"
-        else:
-            return connection
+            # What one of them says of itself counts for more than that we have no way to another.
+            if not is_own(error) or failure == "there is no address":
+                failure, is_ours = error.strerror or "no connection", is_own(error)
+    raise (OwnFault if is_ours else TryLater)(f"{exchange.destination.host} cannot be reached: {failure}")
+
+
+def _connected(exchange: Exchange, address: Address, *, port: int, share: float) -> socket.socket:
+    """Raises OSError."""
+    connection = _Limited(socket.AF_INET if address.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(share)
+        connection.connect((str(address), port))
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.settimeout(exchange.seconds_left())
+    except OSError:
         connection.close()
-    raise TryLater(f"{exchange.destination.host} cannot be reached: {failure}")
+        raise
+    return connection
 
 
 class _Pinned:

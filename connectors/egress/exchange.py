@@ -26,8 +26,9 @@ from connectors.egress import resolver as resolvers
 from connectors.egress.connections import Exchange, PinnedAdapter, exchanging
 from connectors.egress.deadlines import shortened
 from connectors.egress.destinations import Destination, allowed_networks, check_url, parse
+from connectors.egress.faults import is_own
 from connectors.egress.resolver import Resolver
-from connectors.errors import RequestRefused, TryLater, UnusableAnswer
+from connectors.errors import OwnFault, RequestRefused, TryLater, UnusableAnswer
 
 USER_AGENT = "Switchyard/0.1"
 DEFAULT_TIMEOUT = 30.0
@@ -95,7 +96,7 @@ def fetch(
         try:
             response = _adapter().send(request, stream=True, timeout=timeout, proxies={})
         except _BROKEN as error:
-            raise TryLater(_no_answer(destination, error, timeout)) from None
+            raise _no_answer(destination, error, timeout) from None
         with closing(response):
             try:
                 content = _read(response, max_bytes=max_bytes)
@@ -174,8 +175,14 @@ def _decompressed(pieces: Iterable[bytes], *, max_bytes: int) -> Iterator[bytes]
         raise _Unusable("was cut short")
 
 
-def _no_answer(destination: Destination, error: Exception, timeout: float) -> str:
+def _no_answer(destination: Destination, error: Exception, timeout: float) -> TryLater:
     cause = _innermost(error)
+    if isinstance(cause, OSError) and is_own(cause):
+        return OwnFault(f"Nothing could be sent to {destination.host} from here: {cause.strerror}")
+    return TryLater(_why_no_answer(destination, cause, timeout))
+
+
+def _why_no_answer(destination: Destination, cause: BaseException, timeout: float) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"The certificate of {destination.host} cannot be trusted: {cause.verify_message or 'not verified'}"
     if isinstance(cause, ssl.SSLError):

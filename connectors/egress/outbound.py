@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from connectors.errors import OwnFault, TryLater
+
 ANSWERED = ""
 REFUSED_DESTINATION = "refused_destination"
 DNS = "dns"
@@ -13,6 +15,11 @@ TLS = "tls"
 TIMEOUT = "timeout"
 PROTOCOL = "protocol"
 INTERNAL = "internal"
+
+
+def class_of_lookup(failure: TryLater) -> str:
+    """The error class of a name for which there was no address."""
+    return INTERNAL if isinstance(failure, OwnFault) else DNS
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
 import queue
 import socket
@@ -12,7 +13,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from connectors.egress.addresses import Address
-from connectors.errors import TryLater
+from connectors.egress.faults import is_own
+from connectors.errors import OwnFault, TryLater
 
 Lookup = Callable[[str], Sequence[str]]
 """Takes a name, returns its addresses in the order to try them. Raises OSError."""
@@ -23,6 +25,8 @@ THREADS = 16
 REMEMBERED_SECONDS = 30.0
 FAILURE_REMEMBERED_SECONDS = 3.0
 MOST_REMEMBERED = 10_000
+WORKING_SECONDS = 10.0
+"""So long after a name was found, one that cannot be is the fault of whoever answers for it, not of our name server."""
 
 
 def system_lookup(name: str) -> list[str]:
@@ -48,9 +52,14 @@ class Resolver:
         self._waiting: queue.SimpleQueue[tuple[str, Future[Answers]]] = queue.SimpleQueue()
         self._threads = 0
         self._known: dict[str, tuple[Future[Answers], float]] = {}
+        self._answered_at = -math.inf
+        """When our name server last knew about a name, be it that there is none."""
 
     def start(self, name: str) -> Future[Answers]:
-        """The addresses of `name`, now or soon. The future raises TryLater where there are none."""
+        """The addresses of `name`, now or soon. The future raises TryLater where there are none.
+
+        Of that, OwnFault where it is our name server's doing.
+        """
         if self._process != os.getpid():
             self._begin()
         now = time.monotonic()
@@ -72,33 +81,53 @@ class Resolver:
         return future
 
     def resolve(self, name: str, *, timeout: float) -> Answers:
-        """Wait for the addresses, `timeout` seconds at most. Raises TryLater."""
+        """Wait for the addresses, `timeout` seconds at most. Raises TryLater, OwnFault."""
         future = self.start(name)
         try:
             return future.result(timeout=timeout)
         except TimeoutError:
-            raise TryLater(f"The address of {name} could not be found in time") from None
+            raise self.too_late(name) from None
         except TryLater as failure:
             # The future keeps its exception for others: each of them raises one of its own.
-            raise TryLater(str(failure)) from None
+            raise type(failure)(str(failure)) from None
+
+    def too_late(self, name: str) -> TryLater:
+        """What to say of a name for which nobody can wait any longer."""
+        return self._failure(f"The address of {name} could not be found in time")
+
+    def _failure(self, message: str) -> TryLater:
+        """Where no answer came: theirs as long as others are answered, else ours."""
+        is_working = time.monotonic() - self._answered_at < WORKING_SECONDS
+        return TryLater(message) if is_working else OwnFault(message)
 
     def _work(self) -> None:
         while True:
             name, future = self._waiting.get()
-            remembered_seconds = self._remembered_seconds
-            try:
-                found = tuple(ipaddress.ip_address(text) for text in self._lookup(name))
-            except (OSError, ValueError) as error:
-                failure = getattr(error, "strerror", None) or "the answer was not an address"
+            found = self._ask(name)
+            if isinstance(found, TryLater):
+                remembered_seconds = min(self._remembered_seconds, FAILURE_REMEMBERED_SECONDS)
+                self._known[name] = (future, time.monotonic() + remembered_seconds)
+                future.set_exception(found)
             else:
-                failure = "" if found else "it has none"
-            if failure:
-                remembered_seconds = min(remembered_seconds, FAILURE_REMEMBERED_SECONDS)
-            self._known[name] = (future, time.monotonic() + remembered_seconds)
-            if failure:
-                future.set_exception(TryLater(f"The address of {name} could not be found: {failure}"))
-            else:
+                self._known[name] = (future, time.monotonic() + self._remembered_seconds)
                 future.set_result(found)
+
+    def _ask(self, name: str) -> Answers | TryLater:
+        try:
+            found = tuple(ipaddress.ip_address(text) for text in self._lookup(name))
+        except ValueError:
+            found, reason = (), "the answer was not an address"
+        except OSError as error:
+            found, reason = (), error.strerror or "there was no answer"
+            message = f"The address of {name} could not be found: {reason}"
+            if is_own(error):
+                return OwnFault(message)
+            if error.errno == socket.EAI_AGAIN:
+                return self._failure(message)
+        else:
+            reason = "it has none"
+        self._answered_at = time.monotonic()
+        return found or TryLater(f"The address of {name} could not be found: {reason}")
 
 
 default = Resolver()

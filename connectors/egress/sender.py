@@ -23,15 +23,14 @@ from connectors.egress.authorities import ca_file
 from connectors.egress.destinations import Destination, allowed_networks, parse, refuse_unless_public
 from connectors.egress.outbound import (
     ANSWERED,
-    DNS,
     INTERNAL,
-    PROTOCOL,
     REFUSED_DESTINATION,
     OutboundRequest,
     Outcome,
+    class_of_lookup,
 )
 from connectors.egress.resolver import Answers, Resolver
-from connectors.egress.transfers import ERROR_CLASSES, LONGEST_ERROR, Slot, header_lines
+from connectors.egress.transfers import Slot, header_lines
 from connectors.errors import DestinationRefused, TryLater
 
 # libcurl waits with select(), which sees no descriptor above 1023; the rest is for the process's other files.
@@ -116,7 +115,7 @@ class Sender:
         except DestinationRefused as refused:
             self._fail(request.key, REFUSED_DESTINATION, str(refused), started_at, began)
         except TryLater as unknown:
-            self._fail(request.key, DNS, str(unknown), started_at, began)
+            self._fail(request.key, class_of_lookup(unknown), str(unknown), started_at, began)
         else:
             self._launch(request, plan, started_at, began)
 
@@ -167,7 +166,7 @@ class Sender:
         if plan.answered is lookup:
             return
         if (failure := lookup.exception()) is not None:
-            raise TryLater(str(failure))
+            raise type(failure)(str(failure))
         found = lookup.result()
         refuse_unless_public(plan.destination, found, allowed=self._networks)
         plan.answered, plan.addresses, plan.pin = lookup, frozenset(found), [_pin(plan.destination, found)]
@@ -182,12 +181,12 @@ class Sender:
                 except DestinationRefused as refused:
                     self._fail(one.request.key, REFUSED_DESTINATION, str(refused), one.started_at, one.began)
                 except TryLater as unknown:
-                    self._fail(one.request.key, DNS, str(unknown), one.started_at, one.began)
+                    self._fail(one.request.key, class_of_lookup(unknown), str(unknown), one.started_at, one.began)
                 else:
                     self._launch(one.request, one.plan, one.started_at, one.began, waited=now - one.began)
             elif now - one.began > min(self._connect_timeout, self._timeout):
-                message = f"The address of {one.plan.destination.host} could not be found in time"
-                self._fail(one.request.key, DNS, message, one.started_at, one.began)
+                late = self._resolver.too_late(one.plan.destination.host)
+                self._fail(one.request.key, class_of_lookup(late), str(late), one.started_at, one.began)
             else:
                 self._waiting.append(one)
 
@@ -228,13 +227,8 @@ class Sender:
                 slot = self._running.pop(handle)
                 if code == pycurl.E_WRITE_ERROR and slot.is_full:
                     self._answered(slot)
-                elif code == pycurl.E_COULDNT_CONNECT and slot.has_refused:
-                    message = "The connection would have gone to an address that was not checked"
-                    self._fail(slot.key, REFUSED_DESTINATION, message, slot.started_at, slot.began)
                 else:
-                    error_class = ERROR_CLASSES.get(code, PROTOCOL)
-                    message = message[:LONGEST_ERROR] or f"The answer made no sense (libcurl's error {code})"
-                    self._fail(slot.key, error_class, message, slot.started_at, slot.began)
+                    self._fail(slot.key, *slot.failure(code, message), slot.started_at, slot.began)
                 self._release(slot)
 
     def _answered(self, slot: Slot) -> None:

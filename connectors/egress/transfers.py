@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -12,7 +13,8 @@ import pycurl
 
 from connectors.egress.addresses import Address
 from connectors.egress.exchange import USER_AGENT
-from connectors.egress.outbound import CONNECT, DNS, INTERNAL, TIMEOUT, TLS
+from connectors.egress.faults import OWN_ERRNOS
+from connectors.egress.outbound import CONNECT, DNS, INTERNAL, PROTOCOL, REFUSED_DESTINATION, TIMEOUT, TLS
 
 EXCERPT_BYTES = 2 * 1024
 READ_BYTES = 64 * 1024
@@ -47,6 +49,7 @@ class Slot:
         "addresses",
         "began",
         "excerpt",
+        "fault",
         "handle",
         "has_refused",
         "head",
@@ -67,6 +70,7 @@ class Slot:
         self.timeout_ms = 0
         self.addresses: frozenset[Address] = frozenset()
         self.has_refused = False
+        self.fault: OSError | None = None
         self.began = 0.0
         self.started_at = datetime.min.replace(tzinfo=UTC)
         for option, value in (
@@ -98,6 +102,7 @@ class Slot:
         self.excerpt = b""
         self.received = 0
         self.has_refused = False
+        self.fault = None
 
     @property
     def is_full(self) -> bool:
@@ -127,7 +132,22 @@ class Slot:
         if ip_address(peer[0]) not in self.addresses:
             self.has_refused = True
             return pycurl.SOCKET_BAD
-        return socket.socket(family, kind, protocol)
+        try:
+            return socket.socket(family, kind, protocol)
+        except OSError as error:
+            self.fault = error
+            return pycurl.SOCKET_BAD
+
+    def failure(self, code: int, message: str) -> tuple[str, str]:
+        """Error class and text of a transfer that libcurl ended with `code`."""
+        if code == pycurl.E_COULDNT_CONNECT:
+            if self.has_refused:
+                return REFUSED_DESTINATION, "The connection would have gone to an address that was not checked"
+            fault = self.fault.errno if self.fault is not None else self.handle.getinfo(pycurl.OS_ERRNO)
+            if self.fault is not None or fault in OWN_ERRNOS:
+                return INTERNAL, f"No connection could be made from here: {os.strerror(fault or 0)}"
+        error_class = ERROR_CLASSES.get(code, PROTOCOL)
+        return error_class, message[:LONGEST_ERROR] or f"The answer made no sense (libcurl's error {code})"
 
 
 def header_lines(headers: Sequence[tuple[str, str]]) -> list[str | bytes]:
