@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Three suit two cores, as journeys mostly wait; each brings its own PostgreSQL and Valkey.
 TEST_WORKERS ?= 3
+# Every process would compile all that it imports again and again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up test check bench requirements migrations openapi clean
@@ -22,7 +24,7 @@ setup: $(VENV)/installed
 $(VENV)/installed: requirements/bootstrap.txt requirements/development.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bootstrap.txt
-	$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/bootstrap.txt requirements/development.txt
+	$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements/bootstrap.txt requirements/development.txt
 	@touch $@
 
 demo: setup

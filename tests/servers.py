@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +15,9 @@ import pytest
 _var_dir = Path(tempfile.mkdtemp(prefix="switchyard-tests-"))
 os.environ["VAR_DIR"] = str(_var_dir)
 os.environ["EGRESS_ALLOW_NETWORKS"] = "127.0.0.0/8"
+# Compiling and rewriting everything anew would take each test process, and each process of a journey, many seconds.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 for _unwanted in ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "FERNET_KEYS", "PUBLIC_URL", "DEBUG", "PORT"):
     os.environ.pop(_unwanted, None)
 
