@@ -22,13 +22,9 @@ import standardwebhooks
 from hypothesis import given
 from hypothesis import strategies as st
 
-from events.receiver import (
-    Notification,
-    Receiver,
-    lines_of,
-    verify_elements,
-    verify_standard,
-)
+from events.received import Notification, lines_of
+from events.receiver import Receiver
+from events.signature_checks import verify_elements, verify_standard
 
 KEY = "abcd1234efgh5678"
 ROOT = Path(__file__).resolve().parents[2]
@@ -281,7 +277,7 @@ def test_each_change_is_one_line():
 def test_body_of_another_kind_is_one_line(body):
     (line,) = lines_of(notification(body, status=0))
     assert f"{len(body)} bytes without events" in line
-    assert "dropped" in line
+    assert "not answered" in line
 
 
 def test_body_cannot_steer_the_terminal():
@@ -292,17 +288,19 @@ def test_body_cannot_steer_the_terminal():
     assert line.isprintable()
 
 
-def test_command_prints_what_arrives_and_ends_on_sigterm():
-    command = [sys.executable, "manage.py", "listen", "--port", "0", "--key", KEY]
+def test_command_prints_what_arrives_misbehaves_as_told_and_ends_on_sigterm():
+    command = [sys.executable, "manage.py", "listen", "--port", "0", "--key", KEY, "--gone", "--recover-after", "1"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             found = re.search(r"http://\S+", process.stdout.readline())
             assert found is not None
-            requests.post(found[0], data=BODY, headers=signed(BODY), timeout=10)
-            lines = [process.stdout.readline(), process.stdout.readline()]
+            for _ in range(2):
+                requests.post(found[0], data=BODY, headers=signed(BODY), timeout=10)
+            lines = [process.stdout.readline() for _ in range(4)]
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-    assert [re.search(r"contacts (\d+)", line)[1] for line in lines] == ["101", "7"]  # type: ignore[index]
-    assert all("Elements signature valid, Standard Webhooks valid; answered 200" in line for line in lines)
+    assert [re.search(r"contacts (\d+)", line)[1] for line in lines] == ["101", "7", "101", "7"]  # type: ignore[index]
+    verdicts = "Elements signature valid, Standard Webhooks valid; answered "
+    assert [line.rstrip("]\n").partition(verdicts)[2] for line in lines] == ["410", "410", "200", "200"]
