@@ -1,0 +1,113 @@
+"""GET /instances/{id}/trace: why did I (not) get it?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from events.api import ApiView, named_instance, shows_bodies
+from events.decisions import LONGEST_ID
+from events.models import DeliveryAttempt
+from events.traced_events import TracedDelivery
+from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of
+from instances.errors import InvalidRequest
+from instances.models import Instance
+from instances.serializers import timestamp
+from polling import standing, trace
+from polling.trace_words import Entry
+
+LONGEST_TYPE_NAMED = 64
+
+
+class TraceView(ApiView):
+    """GET /instances/{id}/trace and /instances/trace (of the token), `?objectType=&objectId=`."""
+
+    def get_permissions(self) -> list[Any]:
+        return [NeedsUserAndOrganization() if "instance_id" in self.kwargs else NeedsAllThree()]
+
+    def get(self, request: Request, **path: str) -> Response:
+        instance = named_instance(request, path["instance_id"]) if "instance_id" in path else instance_of(request)
+        object_type = _object_type(request, instance)
+        object_id = _object_id(request)
+        found = trace.trace(instance=instance, object_type=object_type, object_id=object_id)
+        shows = shows_bodies(request)
+        return Response(
+            {
+                "instanceId": instance.pk,
+                "objectType": object_type,
+                "objectId": object_id,
+                "summary": found.summary,
+                "keptSince": timestamp(found.kept_since),
+                "entries": [_entry_object(entry, shows_bodies=shows) for entry in found.entries],
+            }
+        )
+
+
+def _object_type(request: Request, instance: Instance) -> str:
+    object_type: str = request.query_params.get("objectType", "").strip()
+    known = standing.object_types(instance)
+    if object_type in known:
+        return object_type
+    if object_type and _can_be_kept(object_type, LONGEST_TYPE_NAMED) and trace.is_known_type(instance, object_type):
+        return object_type
+    raise InvalidRequest(f"objectType: ask about one of {', '.join(known)}")
+
+
+def _object_id(request: Request) -> str:
+    object_id: str = request.query_params.get("objectId", "").strip()
+    if not object_id:
+        raise InvalidRequest("objectId is missing; send the record's id, such as 101")
+    if not _can_be_kept(object_id, LONGEST_ID):
+        raise InvalidRequest(f"objectId: an id is a text of 1 to {LONGEST_ID} characters")
+    return object_id
+
+
+def _can_be_kept(text: str, longest: int) -> bool:
+    return len(text) <= longest and text.isprintable()
+
+
+def _entry_object(entry: Entry, *, shows_bodies: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "at": timestamp(entry.at),
+        "source": entry.source,
+        "decision": entry.decision,
+        "detail": entry.detail,
+    }
+    named = {"callbackId": entry.callback_id, "pollId": entry.poll_id}
+    fields |= {name: number for name, number in named.items() if number is not None}
+    if entry.event_id is not None:
+        fields["eventId"] = str(entry.event_id)
+        fields["deliveries"] = [_delivery_object(one, shows_bodies=shows_bodies) for one in entry.deliveries]
+    return fields
+
+
+def _delivery_object(delivery: TracedDelivery, *, shows_bodies: bool) -> dict[str, Any]:
+    return {
+        "subscriptionId": delivery.subscription_id,
+        "host": delivery.host,
+        "status": delivery.status,
+        "detail": delivery.detail,
+        "nextAttemptDate": _moment(delivery.next_attempt_at),
+        "attempts": [_attempt_object(one, shows_bodies=shows_bodies) for one in delivery.attempts],
+    }
+
+
+def _attempt_object(attempt: DeliveryAttempt, *, shows_bodies: bool) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "number": attempt.number,
+        "startedDate": timestamp(attempt.started_at),
+        "durationMs": attempt.duration_ms,
+        "status": attempt.status,
+        "errorClass": attempt.error_class,
+        "error": attempt.error,
+    }
+    if shows_bodies:
+        fields["responseExcerpt"] = attempt.response_excerpt
+    return fields
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return timestamp(moment) if moment is not None else None
