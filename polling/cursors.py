@@ -11,7 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from connectors import hub_paths
-from events.models import SeenChange
+from events.models import Decision, SeenChange
 from instances.configuration import pollers_of
 from instances.models import Instance
 from instances.provisioning import Baseline
@@ -38,7 +38,7 @@ def follow(*, instance: Instance, baseline: Baseline | None, starts_over: bool, 
     Raises ValueError when a cursor has to begin and there is no baseline.
     """
     if starts_over:
-        SeenChange.objects.filter(instance=instance).delete()  # the same ids mean other objects now
+        _forget(instance)  # the same ids mean other objects now
     if not instance.is_events_enabled:
         PollCursor.objects.filter(instance=instance).delete()
         return
@@ -47,7 +47,7 @@ def follow(*, instance: Instance, baseline: Baseline | None, starts_over: bool, 
     (cursors if starts_over else cursors.exclude(resource__in=resources)).delete()
     for cursor in cursors.all():
         if cursor.reads != resources[cursor.resource]:  # the same name, and ids of other objects
-            SeenChange.objects.filter(instance=instance, object_type=cursor.resource).delete()
+            _forget(instance, object_type=cursor.resource)
             cursor.delete()
     if not instance.is_disabled:
         _begin(instance, resources, baseline)
@@ -79,6 +79,11 @@ def hasten(*, instance_ids: Collection[int], **_signal: Any) -> None:
             ring()
 
     transaction.on_commit(make_due, robust=True)
+
+
+def _forget(instance: Instance, **which: str) -> None:
+    SeenChange.objects.filter(instance=instance, **which).delete()
+    Decision.objects.filter(instance=instance, **which).delete()
 
 
 def _begin(instance: Instance, resources: Mapping[str, str], baseline: Baseline | None) -> None:

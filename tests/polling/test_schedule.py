@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 
 from connectors import registry
 from connectors.sandbox import Sandbox
-from events.models import SeenChange
+from events.models import Decision, SeenChange
 from instances import provisioning
 from instances.models import Instance
 from instances.provisioning import Baseline
@@ -122,6 +122,7 @@ def test_another_provider_account_starts_over_and_forgets_the_ledger(instance, s
     SeenChange.objects.create(
         instance=instance, object_type="contacts", object_id="1", version="v", content_hash=b"0" * 16
     )
+    Decision.objects.create(instance=instance, object_type="contacts", object_id="1", source="poll", decision="no_id")
     PollCursor.objects.update(is_baseline_read=True)
     with Sandbox.start(contacts=3, companies=0, tickets=0) as other:
         other.clock.advance(timedelta(hours=-5))
@@ -132,6 +133,7 @@ def test_another_provider_account_starts_over_and_forgets_the_ledger(instance, s
         assert cursor.watermark == cursor.baseline_at == other.clock.now().replace(microsecond=0)
         assert (cursor.known_id, cursor.is_baseline_read) == (max(other.contacts.ids()), False)
     assert not SeenChange.objects.exists()
+    assert not Decision.objects.exists()
 
 
 def test_disabling_stops_and_enabling_goes_on_from_the_watermark(instance, sandbox):

@@ -18,7 +18,7 @@ from kombu.exceptions import KombuError
 from instances import provisioning
 from polling import bulk_queries, doorbell, jobs, schedule, tasks
 from polling.job_requests import JobRequest
-from polling.models import BulkQuery, Job, PollCursor
+from polling.models import BulkQuery, Job, PollCursor, PollRun
 from tests.polling.bulk_driving import asked
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -228,6 +228,8 @@ def test_old_results_are_forgotten_by_the_hour(instance):
     asked(instance, "select * from contacts")
     long_ago = Now() - timedelta(days=settings.BULK_RESULT_DAYS, hours=1)
     BulkQuery.objects.update(state=BulkQuery.COMPLETED, finished_at=long_ago)
+    PollRun.objects.create(instance=instance, resource="contacts", began_at=long_ago)
     tasks.forget_old(invented_later=True)
 
     assert not BulkQuery.objects.exists()
+    assert not PollRun.objects.exists()
