@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from events import subscriptions
+from events import ordering, subscriptions
 from events.models import Callback, Delivery, DeliveryAttempt, Event, Inbox, Registration, Subscription
 from instances.admin import OfOneOrganization, is_staff, may_operate
 from instances.models import User
@@ -102,6 +102,8 @@ class DeliveryAdmin(OfOneOrganization):
             return ""
         if delivery.next_attempt_at == subscriptions.HELD_BACK:
             return "when events are on again"
+        if delivery.next_attempt_at == ordering.WAITS:
+            return "when an older one of the same object was delivered"
         return delivery.next_attempt_at.strftime("%Y-%m-%d %H:%M:%S UTC")
 
     @admin.action(description="Redeliver", permissions=["redeliver"])

@@ -251,9 +251,10 @@ class OrderingKey(models.Model):
     subscription = models.ForeignKey(
         Subscription, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
-    key = models.CharField(max_length=330)
-    """Object type and id."""
-    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="+")
+    key = models.CharField(max_length=350)
+    """Instance, object type and object id."""
+    # Without a constraint: it would be looked up for each delivery of anybody that is deleted.
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="+", db_constraint=False)
 
     class Meta:
         constraints = [

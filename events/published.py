@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from events import ordering
 from events.models import Event
 from instances.models import Instance, Organization
 
@@ -43,13 +44,23 @@ def acknowledge(event: Event) -> None:
 def delete(event: Event) -> None:
     """Remove it with its deliveries and all that was noted about them. What is being sent meanwhile is forgotten."""
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_LOCK, [event.pk])
+        cursor.execute(_LEAVE_LINES, [event.pk])
+        left = {subscription_id for (subscription_id,) in cursor.fetchall()}
         for statement in _DELETE:
             cursor.execute(statement, [event.pk])
+    ordering.tend(subscription_ids=left)
 
+
+# In the order in which outcomes are written, so that the two do not wait for each other.
+_LOCK = "SELECT 1 FROM events_delivery WHERE event_id = %s ORDER BY id FOR UPDATE"
+
+_LEAVE_LINES = """
+DELETE FROM events_orderingkey AS place USING events_delivery AS delivery
+WHERE place.delivery_id = delivery.id AND delivery.event_id = %s RETURNING place.subscription_id
+"""
 
 _DELETE = (
-    # In the order in which outcomes are written, so that the two do not wait for each other.
-    "SELECT 1 FROM events_delivery WHERE event_id = %s ORDER BY id FOR UPDATE",
     """DELETE FROM events_deliveryattempt USING events_delivery AS delivery
        WHERE delivery_id = delivery.id AND delivery.event_id = %s""",
     "DELETE FROM events_delivery WHERE event_id = %s",

@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from psycopg import Cursor
 
 from connectors.change import Change
-from events import doorbell, ledger, notification
+from events import doorbell, ledger, notification, ordering
 from events.ledger import Identity
 from events.models import Delivery, Event, Subscription
 from events.plain_cursor import plain_cursor
@@ -61,7 +61,13 @@ def record(
             copy.set_types(_EVENT_TYPES)
             for event_id, group, body in zip(event_ids, groups, bodies, strict=True):
                 copy.write_row((event_id, instance.pk, source, len(group), body, recorded_at))
-        if add_deliveries(cursor, organization_id=instance.organization_id, topic=instance.topic, event_ids=event_ids):
+        if add_deliveries(
+            cursor,
+            organization_id=instance.organization_id,
+            topic=instance.topic,
+            event_ids=event_ids,
+            objects=_objects(instance, groups, event_ids),
+        ):
             transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
     return event_ids
 
@@ -127,17 +133,39 @@ def _bodies(
         yield notification.body(envelope, event_id=event_id, recorded_at=recorded_at, entries=own_entries, raw=raw)
 
 
-def add_deliveries(cursor: Cursor[Any], *, organization_id: int, topic: str, event_ids: Sequence[int]) -> bool:
+def _objects(
+    instance: Instance, groups: Sequence[Sequence[Change]], event_ids: Sequence[int]
+) -> ordering.Objects | None:
+    """None where the instance asks for no order."""
+    if instance.notification_ordering != Instance.BY_OBJECT:
+        return None
+    pairs = zip(event_ids, groups, strict=True)
+    return ordering.Objects(
+        instance.pk, {event_id: {(one.object_type, one.object_id) for one in group} for event_id, group in pairs}
+    )
+
+
+def add_deliveries(
+    cursor: Cursor[Any],
+    *,
+    organization_id: int,
+    topic: str,
+    event_ids: Sequence[int],
+    objects: ordering.Objects | None = None,
+) -> bool:
     """One for each subscription of the topic. Returns whether any of them may be sent now."""
     cursor.execute(_SUBSCRIPTIONS, [organization_id, [topic]])
     states: Mapping[int, str] = {
         subscription_id: Delivery.PENDING if state == Subscription.ACTIVE else Delivery.QUEUED
         for subscription_id, state in cursor
     }
+    is_ordered = objects is not None and bool(states) and ordering.begin(cursor, objects.instance_id)
     with cursor.copy(_COPY_DELIVERIES) as copy:
         for event_id in event_ids:
             for subscription_id, state in states.items():
                 copy.write_row((event_id, subscription_id, organization_id, state, 0, 0))
+    if objects is not None and is_ordered:
+        ordering.line_up(cursor, objects)
     return Delivery.PENDING in states.values()
 
 

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from events import doorbell
+from events import doorbell, ordering
 from events.models import Delivery, Event, Subscription
 from instances.event_settings import is_own_events_url
 from instances.models import Instance
@@ -46,6 +46,8 @@ def follow_instance(*, instance: Instance, **_signal: Any) -> None:
         if is_moved:
             _begin_afresh(subscription)
         subscription.save(update_fields=["topics", "url", "state", "deactivated_reason", "updated_at"])
+    if instance.notification_ordering != Instance.BY_OBJECT:
+        ordering.release(instance)
     if not instance.is_disabled:
         _release_held_back(instance)
 
@@ -116,6 +118,8 @@ _FRESH: dict[str, Any] = {
 _FORGET = (
     "SELECT 1 FROM events_subscription WHERE instance_id = %s FOR UPDATE",
     """DELETE FROM events_deliveryattempt USING events_delivery AS delivery, events_event AS event
+       WHERE delivery_id = delivery.id AND delivery.event_id = event.id AND event.instance_id = %s""",
+    """DELETE FROM events_orderingkey USING events_delivery AS delivery, events_event AS event
        WHERE delivery_id = delivery.id AND delivery.event_id = event.id AND event.instance_id = %s""",
     "DELETE FROM events_delivery USING events_event AS event WHERE event_id = event.id AND event.instance_id = %s",
     "DELETE FROM events_event WHERE instance_id = %s",
