@@ -77,6 +77,7 @@ class Bell:
 
 DELIVERIES = Bell(key="switchyard:doorbell", task="events.tasks.deliver", queue="delivery")
 CALLBACKS = Bell(key="switchyard:doorbell:callbacks", task="events.tasks.standardize", queue="callbacks")
+ALERTS = Bell(key="switchyard:doorbell:alerts", task="events.tasks.alert", queue="callbacks")
 
 
 class _Ringer:
