@@ -55,6 +55,12 @@ def test_old_ones_are_forgotten_in_parts_and_younger_ones_kept(settings):
     assert Decision.objects.get().object_id == "8"
     assert decisions.forget_old() == 0
 
-    Decision.objects.update(decided_at=Now() - timedelta(days=3, minutes=1))
+
+@pytest.mark.django_db(transaction=True)
+def test_they_are_forgotten_by_the_hour(settings):
+    settings.TRACE_DAYS = 0
+    decisions.note(instance_id=InstanceFactory.create().pk, decided=[decided()])
+
     tasks.forget_old(invented_later=True)
+
     assert not Decision.objects.exists()
