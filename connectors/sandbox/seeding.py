@@ -74,6 +74,13 @@ class Inventor:
         self.tickets: list[Record] = []
         """The tickets there are, as time entries carry them: `company` and `ticket`."""
 
+    def again(self) -> Inventor:
+        """Another one that goes on from here."""
+        another = Inventor(0)
+        another._random.setstate(self._random.getstate())
+        another.companies, another.tickets = list(self.companies), list(self.tickets)
+        return another
+
     def seeded(self, schema: Schema, count: int) -> Iterator[tuple[Record, datetime]]:
         """Whole records with the moments they were saved at, by ascending ids with gaps."""
         invent = self.inventing(schema)
