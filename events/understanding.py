@@ -12,13 +12,14 @@ from connectors import egress, hub
 from connectors.callbacks import CallbackRefused, Callbacks, CannotStandardize
 from connectors.change import DELETED, DELETED_VERSION, Change
 from connectors.connection import Connection
-from connectors.errors import ConnectorError, RecordNotFound, TryLater
+from connectors.errors import ConnectorError, OwnFault, RecordNotFound, TryLater
 from connectors.records import Record
 from events.callback_changes import unstamped_version
 from events.callback_claims import Claim, Ended
 from events.models import Callback
 from events.verification import Keys, KeyUnavailable, verify
 from instances.configuration import connection_with, pollers_of
+from instances.encryption import KeyMissing
 from instances.models import Instance
 
 logger = logging.getLogger(__name__)
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 20
 KEY_UNKNOWN_ATTEMPTS = 3
 """So often a key is asked for that the provider says it has not."""
-FAULT_ATTEMPTS = 3
+OWN_FAULT_WAIT = timedelta(minutes=1)
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=2), timedelta(minutes=5)
 READ_SECONDS = 30.0
 """For one record, all its requests together."""
@@ -40,6 +41,8 @@ NO_RECORD = "NotFound"
 NOT_THERE = "the record is not there; whether it was deleted is asked once more"
 NOT_THERE_WAIT = timedelta(seconds=5)
 OWN_FAULT = "A fault of ours; the log has it."
+_FAULTS = (OWN_FAULT, "A fault of ours, twice; the log has it.")
+"""Why a callback waits, by how often our code has failed with it; it is parked the next time."""
 NO_CALLBACKS = "this element understands no callbacks"
 # What the ledger has room for; a version may get `#` and 16 digits more.
 LONGEST_TYPE, LONGEST_ID, LONGEST_VERSION = 64, 255, 96 - 17
@@ -108,6 +111,9 @@ class Understanding:
             return NotUnderstood(replace(_ended(claim, Callback.WAITING, NOT_THERE), wait=NOT_THERE_WAIT))
         except ConnectorError as error:
             return NotUnderstood(_tried(claim, error))
+        except KeyMissing as error:
+            logger.exception("configuration not readable", extra={"instance": self._instance.pk})
+            return NotUnderstood(_set_back(claim, str(error), wait=OWN_FAULT_WAIT))
         except Exception:
             logger.exception(
                 "callback failed by a fault of ours",
@@ -212,10 +218,11 @@ def _in_its_words(instance: Instance) -> Connection:
 
 
 def fault(claim: Claim) -> NotUnderstood:
-    """What becomes of a callback that none of our code expected."""
-    if claim.attempts_made + 1 >= FAULT_ATTEMPTS:
+    """What becomes of a callback that none of our code expected. What the provider may fail is not used up by it."""
+    tried = _FAULTS.index(claim.reason) + 1 if claim.reason in _FAULTS else 0
+    if tried == len(_FAULTS):
         return NotUnderstood(_ended(claim, Callback.PARKED, OWN_FAULT))
-    return NotUnderstood(_waiting(claim, OWN_FAULT))
+    return NotUnderstood(_set_back(claim, _FAULTS[tried], wait=backoff(tried)))
 
 
 def backoff(attempts_made: int) -> timedelta:
@@ -226,14 +233,7 @@ def backoff(attempts_made: int) -> timedelta:
 def _without_key(claim: Claim, error: KeyUnavailable) -> NotUnderstood:
     if not error.counts:
         assert error.wait is not None, "what is no attempt says how long to wait"
-        ended = Ended(
-            claim=claim,
-            state=Callback.WAITING,
-            reason=str(error),
-            attempts_made=claim.attempts_made,
-            wait=error.wait,
-        )
-        return NotUnderstood(ended)
+        return NotUnderstood(_set_back(claim, str(error), wait=error.wait))
     attempts = claim.attempts_made + 1
     if attempts >= ATTEMPTS or (error.is_unknown and attempts >= KEY_UNKNOWN_ATTEMPTS):
         # A forger can name a key that there is not, as often as he likes: nothing is lost with that.
@@ -244,9 +244,16 @@ def _without_key(claim: Claim, error: KeyUnavailable) -> NotUnderstood:
 def _tried(claim: Claim, error: ConnectorError) -> Ended:
     said = f" ({error.provider_message})" if error.provider_message else ""
     reason = f"the record cannot be read: {error}{said}"
+    if isinstance(error, OwnFault):
+        return _set_back(claim, reason, wait=OWN_FAULT_WAIT)
     if claim.attempts_made + 1 >= ATTEMPTS:
         return _ended(claim, Callback.PARKED, reason)
     return _waiting(claim, reason, not_before=error.retry_after if isinstance(error, TryLater) else None)
+
+
+def _set_back(claim: Claim, reason: str, *, wait: timedelta) -> Ended:
+    """It waits, and that counts as no attempt."""
+    return Ended(claim=claim, state=Callback.WAITING, reason=reason, attempts_made=claim.attempts_made, wait=wait)
 
 
 def _ended(claim: Claim, state: str, reason: str) -> Ended:

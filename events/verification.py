@@ -17,7 +17,7 @@ from datetime import timedelta
 from connectors import egress
 from connectors.callbacks import CallbackRefused, Callbacks, InboundCallback
 from connectors.connection import Connection
-from connectors.errors import ConnectorError, RecordNotFound, TryLater, UnusableAnswer
+from connectors.errors import ConnectorError, OwnFault, RecordNotFound, TryLater, UnusableAnswer
 
 KEY_LIFE = 3600.0
 """Seconds that a key is believed."""
@@ -47,7 +47,7 @@ class KeyUnavailable(Exception):
         self.is_unknown = is_unknown
         """The provider has no such key."""
         self.counts = counts
-        """Whether it was an attempt; False while the turn has not come."""
+        """Whether it was an attempt; False while the turn has not come, and where we could not even ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class _Trouble:
     until: float = float("-inf")
     reason: str = ""
     is_unknown: bool = False
+    is_own: bool = False
+    """We could not even ask."""
 
 
 @dataclass(slots=True)
@@ -185,6 +187,7 @@ class Keys:
             until=self._clock() + max(TROUBLE_REST, asked_for.total_seconds() if asked_for else 0.0),
             reason=f"the key of the signature cannot be fetched: {error}",
             is_unknown=isinstance(error, RecordNotFound),
+            is_own=isinstance(error, OwnFault),
         )
         with self._lock:
             # A server that does not answer does not answer other URLs either; a strange answer is one URL's.
@@ -233,4 +236,9 @@ def verify(
 
 
 def _unavailable(trouble: _Trouble, *, wait: float) -> KeyUnavailable:
-    return KeyUnavailable(trouble.reason, wait=timedelta(seconds=max(wait, 0.0)), is_unknown=trouble.is_unknown)
+    return KeyUnavailable(
+        trouble.reason,
+        wait=timedelta(seconds=max(wait, 0.0)),
+        is_unknown=trouble.is_unknown,
+        counts=not trouble.is_own,
+    )

@@ -18,7 +18,7 @@ from django.utils import timezone
 from connectors import dates, hub, hub_paths
 from connectors.connection import Connection
 from connectors.element import WEBHOOK
-from connectors.errors import ConnectorError, CredentialsRefused, PermissionRefused, RateLimited, TryLater
+from connectors.errors import ConnectorError, CredentialsRefused, OwnFault, PermissionRefused, RateLimited, TryLater
 from connectors.poller import ResourcePoller
 from connectors.records import LARGEST_PAGE_SIZE, Page
 from events import decisions, ledger
@@ -63,7 +63,7 @@ def poll_resource(*, cursor_id: int, epoch: int, part_size: int = PART_SIZE) -> 
     except Exception as error:
         logger.exception("poll failed by a fault of ours", extra=_ids(cursor))
         runs.note_failure(claim, error=OWN_FAULT, budget=budget_of(error))
-        schedule.failed(claim, interval=_interval(cursor.instance), error=OWN_FAULT)
+        schedule.set_back(claim, interval=_interval(cursor.instance), error=OWN_FAULT)
 
 
 def _poll(claim: Claim, cursor: PollCursor, *, part_size: int) -> None:
@@ -203,6 +203,8 @@ def _write_trouble(claim: Claim, cursor: PollCursor, error: ConnectorError) -> N
                 retry_after=error.retry_after or RATE_LIMIT_PAUSE,
                 error=text,
             )
+        case OwnFault():
+            schedule.set_back(claim, interval=interval, error=text)
         case TryLater():
             schedule.failed(claim, interval=interval, error=text, not_before=error.retry_after)
         case _:

@@ -28,6 +28,8 @@ LEASE = timedelta(seconds=settings.POLL_LEASE_SECONDS)
 # A provider that asks for more than this is asked again after it.
 LONGEST_PAUSE = timedelta(days=1)
 
+OWN_FAULT_WAIT = timedelta(minutes=1)
+
 # How far apart the polls of so many instances begin that are wanted at once.
 _SPREADS = ((500, timedelta(seconds=30)), (20, timedelta(seconds=2)))
 
@@ -128,6 +130,12 @@ def failed(claim: Claim, *, interval: timedelta, error: str, not_before: timedel
         "polling stopped after too many failures",
         extra={"instance": cursor.instance_id, "resource": cursor.resource, "failures": failures},
     )
+
+
+def set_back(claim: Claim, *, interval: timedelta, error: str) -> None:
+    """A fault of ours, not the provider's: it counts as no failure, however often it comes, and is tried again soon."""
+    wait = max(min(interval, OWN_FAULT_WAIT), _floor())
+    _rows(_SET_BACK, {"cursor": claim.cursor_id, "epoch": claim.epoch, "wait": wait, "error": error})
 
 
 def permission_refused(claim: Claim, *, interval: timedelta, error: str) -> None:
@@ -265,6 +273,13 @@ _FAILED = """
 
 _END_UNCOUNTED = """
     UPDATE polling_pollcursor SET
+        epoch = epoch + 1, leased_until = NULL, last_error = %(error)s, last_polled_at = statement_timestamp()
+    WHERE id = %(cursor)s AND epoch = %(epoch)s AND is_active
+    RETURNING id"""
+
+_SET_BACK = """
+    UPDATE polling_pollcursor SET
+        next_poll_at = greatest(next_poll_at, statement_timestamp() + %(wait)s * (1 + random() / 10)),
         epoch = epoch + 1, leased_until = NULL, last_error = %(error)s, last_polled_at = statement_timestamp()
     WHERE id = %(cursor)s AND epoch = %(epoch)s AND is_active
     RETURNING id"""

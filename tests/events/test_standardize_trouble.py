@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 from django.db.models import F
 from django.db.models.functions import Now
@@ -14,7 +15,7 @@ from django.db.models.functions import Now
 from events import verification
 from events.models import Callback, Event, Inbox
 from events.standardize import drain
-from events.understanding import OWN_FAULT
+from events.understanding import ATTEMPTS, OWN_FAULT
 from instances.encryption import encrypt_json
 from instances.models import Instance
 from tests.connectors.egress.sinks import Sink as Server
@@ -174,6 +175,32 @@ class TestParking:
 
         assert contents() == {poison.pk: ("parked", OWN_FAULT), genuine.pk: ("done", "")}
         assert sum(entry.exc_info is not None for entry in caplog.records) == 3
+
+    def test_faults_of_ours_use_up_none_of_the_attempts_that_the_provider_has(self, line):
+        callback = line.store_signed(line.words())
+        Callback.objects.update(attempts_made=ATTEMPTS - 1)
+        Instance.objects.update(configuration_encrypted=encrypt_json(["no mapping"]))
+        for state in ("waiting", "waiting", "parked"):
+            callback.refresh_from_db()
+            assert callback.attempts_made == ATTEMPTS - 1
+            make_due()
+            drain()
+            assert contents()[callback.pk][0] == state
+
+    def test_a_callback_waits_for_the_key_that_the_keyring_lacks_however_long_it_takes(self, line):
+        callback = line.store_signed(line.words())
+        readable = line.instance.configuration_encrypted
+        Instance.objects.update(configuration_encrypted=Fernet(Fernet.generate_key()).encrypt(b"{}").decode())
+        for _ in range(4):
+            make_due()
+            drain()
+        callback.refresh_from_db()
+        assert (callback.state, callback.attempts_made) == ("waiting", 0)
+        assert "FERNET_KEYS" in callback.reason
+
+        Instance.objects.update(configuration_encrypted=readable)
+        make_due()
+        assert drain().changes == 1
 
 
 class TestOff:

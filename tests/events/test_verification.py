@@ -13,6 +13,7 @@ from connectors.connection import Connection
 from connectors.sandbox.signing import signature
 from events.verification import FORGED, UNSIGNED, Keys, KeyUnavailable, verify
 from tests.connectors.egress.sinks import Sink, answering
+from tests.scarcity import no_more_files
 
 ELEMENT = registry.element("connectwisehd")
 assert ELEMENT.callbacks is not None
@@ -219,6 +220,18 @@ class TestRefusing:
 
 
 class TestTrouble:
+    def test_what_we_cannot_ask_for_is_no_attempt(self, desk, server):
+        callback = server.callback()
+        with no_more_files(), pytest.raises(KeyUnavailable) as unavailable:
+            desk.verify(callback)
+        assert (unavailable.value.counts, unavailable.value.is_unknown) == (False, False)
+
+        server.say(answer(b"", "500 Oops"))
+        desk.now += 3600
+        with pytest.raises(KeyUnavailable) as unavailable:
+            desk.verify(callback)
+        assert unavailable.value.counts
+
     @pytest.mark.parametrize(
         ("said", "reason", "wait", "is_unknown"),
         [
