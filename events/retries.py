@@ -19,6 +19,8 @@ from instances.retry_schedules import Schedule
 
 JITTER = 0.1
 LONGEST_JITTER = timedelta(minutes=15)
+# A tenth of a few seconds spreads nothing: what failed together would come back together.
+SHORTEST_JITTER = timedelta(seconds=5)
 # A receiver that asks for patience again and again is asked at growing distances, up to this one.
 LONGEST_PATIENCE = timedelta(minutes=15)
 # What is wrong on our side is looked at again soon, and costs the receiver none of its attempts.
@@ -103,20 +105,21 @@ def judge(attempt: Try, *, chance: float) -> Verdict:
     if attempt.error_class == ErrorClass.NONE:
         return Verdict(state=Delivery.DELIVERED, attempts_made=attempt.attempts_made + 1)
     if attempt.error_class == ErrorClass.INTERNAL:
-        return Verdict(state=Delivery.PENDING, attempts_made=attempt.attempts_made, wait=OWN_FAULT_WAIT)
+        wait = OWN_FAULT_WAIT + _jitter(OWN_FAULT_WAIT, chance)
+        return Verdict(state=Delivery.PENDING, attempts_made=attempt.attempts_made, wait=wait)
     made = attempt.attempts_made + 1
     if attempt.status == GONE:
         return _stopped(made, "The receiver answered 410: it is gone for good")
     if attempt.failure_policy == Organization.QUEUE:
         return Verdict(state=Delivery.QUEUED, attempts_made=made, first_failure="note")
     is_free = attempt.status == TOO_MANY_REQUESTS and attempt.retry_after is not None
-    wait = _patience(attempt) if is_free else _wait(attempt)
-    if wait is None:
+    due = _patience(attempt) if is_free else _wait(attempt)
+    if due is None:
         return _stopped(made, f"No attempt succeeded in the time that retries take; the last one: {_failure(attempt)}")
     return Verdict(
         state=Delivery.PENDING,
         attempts_made=attempt.attempts_made if is_free else made,
-        wait=wait + _jitter(wait, chance),
+        wait=due + _jitter(due, chance),
         first_failure="note",
     )
 
@@ -142,11 +145,14 @@ def _stopped(attempts_made: int, reason: str) -> Verdict:
 
 
 def _wait(attempt: Try) -> timedelta | None:
-    """Until the next step of the schedule, None behind the last; for 503 not before the receiver wants."""
+    """Until the next step of the schedule; for 503 not before the receiver wants.
+
+    None behind the last one, by number or by time: an open circuit lets few attempts through.
+    """
     steps = attempt.schedule.steps
-    if attempt.attempts_made >= len(steps):
-        return None
     failing_for = attempt.failing_for or NOTHING
+    if attempt.attempts_made >= len(steps) or failing_for >= attempt.schedule.end:
+        return None
     step = steps[attempt.attempts_made]
     # A step that passed while no worker ran is not made up for at once: half of its distance stays between attempts.
     distance = step - steps[attempt.attempts_made - 1] if attempt.attempts_made else step
@@ -167,7 +173,8 @@ def _patience(attempt: Try) -> timedelta | None:
 
 
 def _jitter(wait: timedelta, chance: float) -> timedelta:
-    return min(wait * JITTER, LONGEST_JITTER) * chance
+    """Up to a tenth, of short waits up to as much again."""
+    return min(max(wait * JITTER, min(wait, SHORTEST_JITTER)), LONGEST_JITTER) * chance
 
 
 def _failure(attempt: Try) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,10 +13,11 @@ from hypothesis import strategies as st
 from events import retries
 from events.models import Delivery
 from events.retries import ErrorClass, Try, Verdict, judge
-from events.schedules import DEFAULT, PRESETS
 from instances.models import Organization
+from instances.retry_schedules import DEFAULT, PRESETS, Schedule, schedule_of
 
 STEPS, END = PRESETS[DEFAULT].steps, PRESETS[DEFAULT].end
+SECOND = timedelta(seconds=1)
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 chances = st.floats(min_value=0, max_value=1, exclude_max=True)
 failures = st.sampled_from([error for error in ErrorClass if error not in (ErrorClass.NONE, ErrorClass.INTERNAL)])
@@ -47,6 +50,33 @@ def test_retries_are_due_at_powers_of_four_seconds_after_the_first_failure():
     assert moments == [0, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144]
 
 
+@given(
+    steps=st.sets(st.integers(1, 2_592_000), min_size=1, max_size=20).map(sorted),
+    chance=chances,
+    took=st.integers(0, 15),
+)
+def test_any_schedule_is_kept_step_by_step_and_comes_to_its_end(steps, chance, took):
+    wanted = schedule_of(",".join(map(str, steps)))
+    attempts = schedule(schedule=wanted, chance=chance, took=took * SECOND)
+
+    assert 2 <= len(attempts) <= len(steps) + 1
+    assert all(moment >= step for (moment, _), step in zip(attempts[1:], wanted.steps, strict=False))
+    assert attempts[-1][1].deactivates
+    assert len(attempts) == len(steps) + 1 or attempts[-1][0] >= wanted.end
+
+
+@pytest.mark.parametrize("attempts_made", range(9))
+def test_the_schedule_ends_by_time_too_however_few_attempts_were_made(attempts_made):
+    assert judge(failed(attempts_made=attempts_made, failing_for=END), chance=0.0).deactivates
+    assert not judge(failed(attempts_made=attempts_made, failing_for=END - SECOND), chance=0.0).deactivates
+
+
+def test_a_schedule_that_was_shortened_meanwhile_is_over():
+    shorter = Schedule((4 * SECOND, 60 * SECOND))
+
+    assert judge(failed(attempts_made=5, failing_for=10 * SECOND, schedule=shorter), chance=0.0).deactivates
+
+
 def test_after_the_last_retry_the_subscription_is_deactivated_and_the_delivery_queued():
     _, last = schedule()[-1]
 
@@ -55,11 +85,27 @@ def test_after_the_last_retry_the_subscription_is_deactivated_and_the_delivery_q
 
 
 @given(chance=chances, attempts_made=st.integers(0, 8))
-def test_jitter_makes_a_retry_later_by_a_tenth_and_a_quarter_of_an_hour_at_most(chance, attempts_made):
+def test_jitter_makes_a_retry_later_by_a_tenth_or_some_seconds_and_never_earlier(chance, attempts_made):
     attempt = failed(attempts_made=attempts_made, failing_for=STEPS[attempts_made - 1] if attempts_made else None)
     due = judge(attempt, chance=0.0).wait
 
-    assert due <= judge(attempt, chance=chance).wait <= due + min(due / 10, timedelta(minutes=15))
+    assert due <= judge(attempt, chance=chance).wait <= due + min(max(due / 10, min(due, 5 * SECOND)), 900 * SECOND)
+
+
+def test_ten_thousand_deliveries_that_fail_at_once_do_not_come_back_at_once():
+    draw, count = random.Random(7), 10_000
+    moments = [0.0] * count
+    for made, step in enumerate(STEPS[:3]):
+        for index, moment in enumerate(moments):
+            failing_for = timedelta(seconds=moment) if made else None
+            attempt = failed(attempts_made=made, failing_for=failing_for)
+            moments[index] += judge(attempt, chance=draw.random()).wait.total_seconds()
+        first = min(moments)
+        seconds = Counter(int(moment - first) for moment in moments)
+        width = max(seconds) + 1
+        assert step.total_seconds() <= first
+        assert width >= 4
+        assert max(seconds.values()) <= 3 * count / width
 
 
 @given(
@@ -156,7 +202,8 @@ def test_our_own_faults_cost_the_receiver_nothing(policy):
 
     verdict = judge(attempt, chance=0.5)
 
-    assert verdict == Verdict(state=Delivery.PENDING, attempts_made=3, wait=retries.OWN_FAULT_WAIT)
+    assert verdict == Verdict(state=Delivery.PENDING, attempts_made=3, wait=verdict.wait)
+    assert retries.OWN_FAULT_WAIT < verdict.wait < retries.OWN_FAULT_WAIT * 1.1
 
 
 def test_gone_means_gone():
