@@ -150,6 +150,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"queue": "delivery", "expires": 10},
     },
+    "let go what waits for nobody": {
+        "task": "events.tasks.tend_lines",
+        "schedule": 60.0,
+        "options": {"queue": "callbacks", "expires": 60},
+    },
+    "forget old events": {
+        "task": "events.tasks.prune",
+        "schedule": 3600.0,
+        "options": {"queue": "callbacks", "expires": 3600},
+    },
     "standardize what waits": {
         "task": "events.tasks.standardize",
         "schedule": SWEEP_SECONDS,
@@ -178,8 +188,9 @@ POLL_OVERLAP_SECONDS = env.float("POLL_OVERLAP_SECONDS", 120.0)
 POLL_FAILURES_BEFORE_DISABLING = env.int("POLL_FAILURES_BEFORE_DISABLING", 100)
 # A claim ends by itself after this long. A poll renews it before each page, whose time-out is 30 s.
 POLL_LEASE_SECONDS = env.float("POLL_LEASE_SECONDS", 60.0)
-# Bulk downloads: what one result may take, and how long it can be asked for.
+# Bulk downloads: what one result may take, what all of an instance may, and how long they can be asked for.
 BULK_BYTES_LIMIT = env.int("BULK_BYTES_LIMIT", 256 * 1024 * 1024)
+BULK_BYTES_PER_INSTANCE_LIMIT = env.int("BULK_BYTES_PER_INSTANCE_LIMIT", 1024 * 1024 * 1024)
 BULK_RESULT_DAYS = env.int("BULK_RESULT_DAYS", 7)
 CONNECTWISE_CLIENT_ID = env.str("CONNECTWISE_CLIENT_ID", "")
 

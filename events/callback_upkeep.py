@@ -19,7 +19,7 @@ from instances.models import Instance
 logger = logging.getLogger(__name__)
 
 DONE_KEPT = timedelta(days=30)
-"""So long a repeat is known by its message id."""
+"""So long a repeat is known by its message id, unless the organization wants less to be kept."""
 REFUSED_KEPT = timedelta(days=7)
 SEEN_KEPT = timedelta(days=30)
 """What the ledger knows of object types that only callbacks tell of."""
@@ -92,13 +92,15 @@ FROM parked WHERE callback.id = parked.id
 _FORGET_CALLBACKS = """
 DELETE FROM events_callback WHERE id IN (
     SELECT callback.id FROM events_callback AS callback
-    WHERE (callback.state = 'done' AND callback.received_at < statement_timestamp() - %b)
-        OR (callback.state = 'refused' AND callback.received_at < statement_timestamp() - %b)
-        OR (callback.state = 'waiting' AND callback.received_at < statement_timestamp() - %b AND EXISTS (
-            SELECT FROM instances_instance AS instance
-            WHERE instance.id = callback.instance_id
-                AND (NOT instance.is_events_enabled OR instance.event_method <> 'webhook')
-        ))
+    JOIN instances_instance AS instance ON instance.id = callback.instance_id
+    JOIN instances_organization AS organization ON organization.id = instance.organization_id
+    CROSS JOIN LATERAL (
+        SELECT statement_timestamp() - received_at AS age, make_interval(days => organization.retention_days) AS kept
+    ) AS own
+    WHERE (callback.state = 'done' AND own.age > least(%b, own.kept))
+        OR (callback.state = 'refused' AND own.age > least(%b, own.kept))
+        OR (callback.state = 'waiting' AND own.age > %b
+            AND (NOT instance.is_events_enabled OR instance.event_method <> 'webhook'))
     LIMIT %b FOR UPDATE OF callback SKIP LOCKED
 )
 """

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import mmap
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_init, worker_shutting_down
 from django.db import close_old_connections
+from kombu.exceptions import KombuError
+from redis import RedisError
 
-from events import callback_upkeep, inboxes, registration_upkeep
+from events import callback_upkeep, inboxes, ordering, registration_upkeep, retention
 from events import deliver as delivery
 from events import standardize as callbacks
+
+logger = logging.getLogger(__name__)
 
 # One byte that the worker shares with its pool processes: Celery tells only the parent that it is to stop, and a drain
 # under steady load would never end by itself.
@@ -55,6 +60,26 @@ def sweep_inboxes(**_from_newer_releases: Any) -> None:
     """Make the providers agree with every inbox that is due."""
     close_old_connections()
     registration_upkeep.sweep(is_stopping=lambda: _stopping[0] != 0)
+
+
+@shared_task(ignore_result=True)
+def tend_lines(**_from_newer_releases: Any) -> None:
+    """Let go what waits for an older delivery that was deleted."""
+    close_old_connections()
+    ordering.tend()
+
+
+@shared_task(ignore_result=True)
+def prune(**_from_newer_releases: Any) -> None:
+    """Forget events that are old enough; go on after others have had a turn where there are very many."""
+    close_old_connections()
+    retention.forget_unused_urls()
+    if not retention.prune(is_stopping=lambda: _stopping[0] != 0) and not _stopping[0]:
+        try:
+            prune.delay()
+        except (KombuError, RedisError) as error:
+            # The next hour goes on with it.
+            logger.info("pruning broken off, the broker is away", extra={"error": type(error).__name__})
 
 
 @shared_task(ignore_result=True)

@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Sum
 from django.db.models.functions import Now
 
 from connectors.errors import DestinationRefused
@@ -33,6 +33,7 @@ WAITING_LIMIT = 20
 FORGOTTEN_AT_ONCE = 20
 """Pages of one step: each may be some megabytes."""
 
+_ADVICE = "ask for fewer records with where, or select fewer fields"
 _PROGRESS = ("page_count", "record_count", "byte_count", "columns", "page_token", "failures", "message")
 
 
@@ -106,7 +107,11 @@ def keep_page(claim: BulkClaim, page: KeptPage) -> BulkQuery:
         BulkQuery.objects.filter(pk=query.pk).update(leased_until=Now() + LEASE)
         if query.byte_count > settings.BULK_BYTES_LIMIT:
             limit = f"The result is longer than {settings.BULK_BYTES_LIMIT} bytes"
-            _end(query, BulkQuery.FAILED, f"{limit}; ask for fewer records with where, or select fewer fields")
+            _end(query, BulkQuery.FAILED, f"{limit}; {_ADVICE}")
+        elif _bytes_of(query.instance) > settings.BULK_BYTES_PER_INSTANCE_LIMIT:
+            limit = f"All results of this instance are longer than {settings.BULK_BYTES_PER_INSTANCE_LIMIT} bytes"
+            kept = f"each is kept for {settings.BULK_RESULT_DAYS} days after its end"
+            _end(query, BulkQuery.FAILED, f"{limit} together, and {kept}; {_ADVICE}, or ask again later")
         elif page.next_page_token is None:
             _end(query, BulkQuery.COMPLETED, "")
     return query
@@ -183,6 +188,13 @@ def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
     if count:
         logger.info("old bulk queries forgotten", extra={"rows": count})
     return count
+
+
+def _bytes_of(instance: Instance) -> int:
+    """What its results take; those that failed or were cancelled are dropped soon."""
+    kept = BulkQuery.objects.filter(instance=instance, state__in=(*BulkQuery.UNFINISHED, BulkQuery.COMPLETED))
+    total: int = kept.aggregate(total=Sum("byte_count"))["total"] or 0
+    return total
 
 
 def _end(query: BulkQuery, state: str, message: str) -> None:

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from events.callback_upkeep import forget_old, retry_parked
 from events.models import Callback, Inbox, SeenChange
-from instances.models import Instance
+from instances.models import Instance, Organization
 from tests.factories import InboxFactory
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +94,17 @@ class TestForgetting:
 
         assert forget_old() == (0 if is_kept else 1)
         assert Callback.objects.exists() is is_kept
+
+    @pytest.mark.parametrize(("days", "is_kept"), [(2.9, True), (3.1, False)])
+    @pytest.mark.parametrize("state", [Callback.DONE, Callback.REFUSED])
+    def test_an_organization_may_keep_less(self, state, days, is_kept):
+        inbox = InboxFactory.create()
+        add(InboxFactory.create(), state, days=days)
+        Organization.objects.filter(pk=of(inbox).organization_id).update(retention_days=3)
+        add(inbox, state, days=days)
+
+        assert forget_old() == (0 if is_kept else 1)
+        assert Callback.objects.filter(instance=inbox.instance).exists() is is_kept
 
     def test_what_came_in_while_events_were_switched_off_goes(self):
         on, disabled, off = InboxFactory.create(), InboxFactory.create(), InboxFactory.create()

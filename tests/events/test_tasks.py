@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import psycopg
 import pytest
 from django.db import connection
+from django.db.models.functions import Now
 
 from config.celery import app
 from events import doorbell, tasks
@@ -107,3 +109,16 @@ def test_a_worker_that_is_to_stop_begins_with_no_callback(running_worker):
     tasks.standardize()
 
     assert Callback.objects.get().epoch == 0
+
+
+def test_old_events_are_forgotten_under_the_name_that_beat_uses(settings, instance):
+    (event,) = publish(instance)
+    Delivery.objects.update(state=Delivery.DELIVERED)
+    Event.objects.update(created_at=Now() - timedelta(days=31))
+    entries = {entry["task"]: entry["options"]["queue"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
+
+    tasks.tend_lines()
+    tasks.prune()
+
+    assert not Event.objects.filter(pk=event.pk).exists()
+    assert {entries[tasks.prune.name], entries[tasks.tend_lines.name]} == {"callbacks"}

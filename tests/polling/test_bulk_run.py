@@ -167,6 +167,18 @@ def test_a_result_beyond_the_limit_fails(instance, settings):
     assert "longer than 3000 bytes" in query.message
 
 
+def test_results_of_one_instance_beyond_their_common_limit_fail(instance, settings):
+    first = turn(asked(instance, ALL))
+    settings.BULK_BYTES_PER_INSTANCE_LIMIT = first.byte_count + 10
+
+    query = turn(asked(instance, ALL))
+
+    assert query.state == BulkQuery.FAILED
+    assert f"longer than {first.byte_count + 10} bytes together" in query.message
+    settings.BULK_BYTES_PER_INSTANCE_LIMIT = 2 * first.byte_count
+    assert turn(asked(instance, ALL)).state == BulkQuery.COMPLETED  # what failed does not count
+
+
 def test_a_disabled_instance_is_not_read_and_goes_on_later(instance):
     query = turn(asked(instance, ALL), pages=1)
     instance.is_disabled = True
