@@ -120,7 +120,7 @@ def started(breaker: Breaker, *, now: datetime, due: int) -> tuple[Breaker, int]
 def wait(trips: int, *, is_deactivated: bool = False) -> timedelta:
     """Until the next probe."""
     longest = LONGEST_WAIT_DEACTIVATED if is_deactivated else LONGEST_WAIT
-    return min(FIRST_WAIT * 2 ** min(trips, _MOST_DOUBLINGS), longest)
+    return min(FIRST_WAIT * (1 << min(trips, _MOST_DOUBLINGS)), longest)
 
 
 def is_idle(breaker: Breaker, *, now: datetime) -> bool:
@@ -137,7 +137,11 @@ def _counted(breaker: Breaker, tally: Tally, now: datetime) -> Breaker:
     if not tally.successes and not tally.failures:
         return breaker
     if breaker.window_started_at is None or now - breaker.window_started_at >= WINDOW:
-        breaker = replace(breaker, window_started_at=now, window_failures=0, window_successes=0)
+        # One that is closed counts from a failure on: as long as nothing fails there is nothing to decide.
+        begins_at = now if tally.failures or breaker.state != Circuit.CLOSED else None
+        breaker = replace(breaker, window_started_at=begins_at, window_failures=0, window_successes=0)
+    if breaker.window_started_at is None:
+        return breaker
     return replace(
         breaker,
         window_failures=breaker.window_failures + tally.failures,

@@ -222,7 +222,7 @@ class CircuitTransition(models.Model):
 
     subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="transitions", db_index=False)
     kind = models.CharField(max_length=16)
-    """One of `circuits.KINDS`."""
+    """One of `transitions.KINDS`."""
     reason = models.TextField(blank=True)
     happened_at = models.DateTimeField(db_default=Now())
     alerted_at = models.DateTimeField(null=True)

@@ -6,23 +6,27 @@ An instance with a callback URL owns one subscription. Two things stop it, and t
   decided against what was recorded before. Such deliveries stay pending, held back until the switch is on again. They
   are not `queued`: releasing those by a switch would also send what the account's failure policy keeps until it is
   asked for.
-- Failures: the subscription is deactivated and its deliveries are queued. No switch changes that, only a request to
-  redeliver or another callback URL.
+- Failures: the subscription is deactivated and its deliveries are queued. No switch changes that, only a receiver that
+  is back (see `circuits`), a request to redeliver, or another callback URL.
 
-Locks are taken in one order everywhere: instance, subscription, delivery.
+Locks are taken in one order everywhere: instance, subscription, circuit, delivery.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
+from psycopg import Cursor
 
-from events import doorbell, ordering
+from events import circuit_rows, doorbell, ordering, queued, transitions
 from events.models import Delivery, Event, Subscription
+from events.plain_cursor import plain_cursor
+from events.transitions import Transition
 from instances.event_settings import is_own_events_url
 from instances.models import Instance
 
@@ -59,38 +63,77 @@ def forget_instance(*, instance: Instance, **_signal: Any) -> None:
             cursor.execute(statement, [instance.pk])
 
 
-def deactivate(subscription: Subscription, *, reason: str) -> None:
-    """Send nothing more to a locked subscription; what waits for it is queued, like what comes."""
-    subscription.state, subscription.deactivated_reason = Subscription.DEACTIVATED, reason
-    subscription.save(update_fields=["state", "deactivated_reason", "updated_at"])
-    subscription.deliveries.filter(state=Delivery.PENDING).update(state=Delivery.QUEUED, updated_at=Now())
+def deactivate(cursor: Cursor[Any], subscription_id: int, *, reason: str) -> None:
+    """Send nothing more to a locked subscription; what waits for it is queued, like what comes.
+
+    Of very many the rest is queued by the upkeep of circuits.
+    """
+    cursor.execute(_SET_STATE, [Subscription.DEACTIVATED, reason, subscription_id])
+    queued.put_aside(cursor, subscription_id)
+
+
+def reactivate(cursor: Cursor[Any], subscription_id: int) -> None:
+    """Let what comes from now on go to a locked subscription again."""
+    cursor.execute(_SET_STATE, [Subscription.ACTIVE, "", subscription_id])
 
 
 def redeliver(deliveries: QuerySet[Delivery], *, reactivate: QuerySet[Subscription]) -> int:
     """Begin these deliveries again, as somebody asked for, and reactivate these subscriptions. Returns how many began.
 
-    What belongs to a switched-off instance is held back until it is on again.
+    Receivers that were left alone are trusted again. What belongs to a switched-off instance is held back until it is
+    on again.
     """
-    with transaction.atomic():
-        for subscription in reactivate.select_for_update(no_key=True, of=("self",)).order_by("pk"):
-            if subscription.state == Subscription.DEACTIVATED:
-                subscription.state, subscription.deactivated_reason = Subscription.ACTIVE, ""
-                subscription.save(update_fields=["state", "deactivated_reason", "updated_at"])
-        count = deliveries.update(**_FRESH)
-        if count:
-            transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
-    return count
+    with transaction.atomic(), plain_cursor() as cursor:
+        locked = reactivate.select_for_update(no_key=True, of=("self",)).order_by("pk")
+        _trust_again(cursor, list(locked), reason="Somebody asked for its deliveries again")
+    count = last = 0
+    while True:
+        # Each batch a transaction of its own: nobody waits long for these rows.
+        with transaction.atomic(), plain_cursor() as cursor:
+            rows = deliveries.filter(pk__gt=last).select_for_update(no_key=True, of=("self",)).order_by("pk")
+            ids = list(rows.values_list("pk", flat=True)[: queued.AT_ONCE])
+            _begin(cursor, ids)
+        count += len(ids)
+        if len(ids) < queued.AT_ONCE:
+            return count
+        last = ids[-1]
 
 
 def _begin_afresh(subscription: Subscription) -> None:
     """Failures at the old URL say nothing about the new one."""
     was_deactivated = subscription.state == Subscription.DEACTIVATED
-    subscription.state, subscription.deactivated_reason = Subscription.ACTIVE, ""
-    # What is being sent at this moment keeps its lease, and its outcome decides about it.
-    restarts = Q(state=Delivery.PENDING, first_failed_at__isnull=False, leased_until__isnull=True)
-    if was_deactivated:
-        restarts |= Q(state=Delivery.QUEUED)
-    if subscription.deliveries.filter(restarts).update(**_FRESH):
+    with plain_cursor() as cursor:
+        _trust_again(cursor, [subscription], reason="It has another callback URL")
+        if was_deactivated:
+            while queued.let_go(cursor, subscription.pk) == queued.AT_ONCE:
+                pass
+        # What is being sent at this moment keeps its lease, and its outcome decides about it.
+        failing = subscription.deliveries.filter(
+            state=Delivery.PENDING, first_failed_at__isnull=False, leased_until__isnull=True
+        )
+        _begin(cursor, list(failing.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)))
+
+
+def _trust_again(cursor: Cursor[Any], subscriptions: Sequence[Subscription], *, reason: str) -> None:
+    """What failed so far counts no more for these locked subscriptions; deactivated ones become active."""
+    circuit_rows.close(cursor, [subscription.pk for subscription in subscriptions], reason=reason)
+    deactivated = [subscription for subscription in subscriptions if subscription.state == Subscription.DEACTIVATED]
+    for subscription in deactivated:
+        subscription.state, subscription.deactivated_reason = Subscription.ACTIVE, ""
+        subscription.save(update_fields=["state", "deactivated_reason", "updated_at"])
+    transitions.record(
+        cursor,
+        [
+            Transition(subscription_id=one.pk, kind=transitions.REACTIVATED, reason=reason, is_known=True)
+            for one in deactivated
+        ],
+    )
+
+
+def _begin(cursor: Cursor[Any], delivery_ids: Sequence[int]) -> None:
+    if delivery_ids:
+        Delivery.objects.filter(pk__in=delivery_ids).update(**_FRESH)
+        ordering.line_up_again(cursor, delivery_ids)
         transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
 
 
@@ -114,6 +157,10 @@ _FRESH: dict[str, Any] = {
     "next_attempt_at": Now(),
     "updated_at": Now(),
 }
+
+_SET_STATE = """
+UPDATE events_subscription SET state = %b, deactivated_reason = %b, updated_at = statement_timestamp() WHERE id = %b
+"""
 
 _FORGET = (
     "SELECT 1 FROM events_subscription WHERE instance_id = %s FOR UPDATE",

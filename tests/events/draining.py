@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 
+from events import subscriptions
 from events.claims import Claim
 from events.deliver import drain
-from events.models import Delivery
+from events.models import Delivery, Subscription
 from events.outcomes import Ended
+from events.plain_cursor import plain_cursor
 from events.retries import ErrorClass, Verdict
 
 # For tests in which somebody else looks at the database.
@@ -39,6 +41,11 @@ def make_due(**columns) -> None:
 
 def end_leases() -> None:
     Delivery.objects.update(leased_until=Now() - timedelta(seconds=1))
+
+
+def give_up_on(subscription: Subscription, *, reason: str = "down") -> None:
+    with transaction.atomic(), plain_cursor() as cursor:
+        subscriptions.deactivate(cursor, subscription.pk, reason=reason)
 
 
 def ended(claim: Claim, verdict: Verdict) -> Ended:

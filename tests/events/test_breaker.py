@@ -35,8 +35,9 @@ class TestOpening:
         [(9, 0, Circuit.CLOSED), (10, 0, Circuit.OPEN), (7, 3, Circuit.OPEN), (69, 31, Circuit.CLOSED)],
     )
     def test_it_takes_ten_attempts_of_which_seven_in_ten_fail(self, failures, successes, state):
-        after = breaker.after(Breaker(), succeeded(successes), now=NOW)
-        after = breaker.after(after, failed(failures), now=NOW + timedelta(seconds=1))
+        after = breaker.after(Breaker(), failed(1), now=NOW)
+        after = breaker.after(after, succeeded(successes), now=NOW)
+        after = breaker.after(after, failed(failures - 1), now=NOW + timedelta(seconds=1))
 
         assert after.state == state
 
@@ -138,7 +139,7 @@ class TestRecovering:
 
 
 def test_it_is_idle_only_when_it_says_no_more_than_none():
-    current = breaker.after(Breaker(), Tally(successes=1), now=NOW)
+    current = breaker.after(breaker.after(Breaker(), failed(), now=NOW), succeeded(), now=NOW)
 
     assert not breaker.is_idle(current, now=NOW)
     assert breaker.is_idle(current, now=NOW + WINDOW)

@@ -17,6 +17,7 @@ from events.posting import check_destination, post, post_to
 from instances.errors import InvalidRequest
 from instances.models import Instance, Organization
 from tests.events.conftest import KEY, make_instance, publish
+from tests.events.draining import give_up_on
 from tests.events.sink import Sink
 from tests.waiting import until
 
@@ -73,7 +74,7 @@ class TestToATopic:
 
     def test_a_deactivated_subscription_gets_it_when_it_is_active_again(self, owner, sink):
         subscription = subscribe(owner, sink.url, "news")
-        subscriptions.deactivate(subscription, reason="down")
+        give_up_on(subscription)
 
         posted(owner)
         assert drain().attempts == 0
@@ -174,7 +175,7 @@ class TestToOneUrl:
     def test_a_deactivated_url_keeps_it_queued(self, instance, sink):
         post_to(instance=instance, url=sink.url, message=OVER)
         subscription = Subscription.objects.get(instance=None)
-        subscriptions.deactivate(subscription, reason="down")
+        give_up_on(subscription)
 
         post_to(instance=instance, url=sink.url, message=OVER)
 
