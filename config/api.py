@@ -10,6 +10,7 @@ from typing import IO, Any
 import orjson
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -26,6 +27,8 @@ from instances import errors
 logger = logging.getLogger(__name__)
 
 API_PREFIX = "/elements/api-v2"
+DATABASE_AWAY_SECONDS = 5
+"""When to ask again while the database restarts."""
 EXPOSED_HEADERS = (
     "Elements-Returned-Count, Elements-Total-Count, Elements-Request-Id, Elements-Next-Page-Token, "
     "Elements-Trace-Id, Elements-Error, Content-Disposition"
@@ -149,6 +152,13 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         return Response(error_body(request, "Accept leaves out what this path answers with, mostly JSON"), status=406)
     if isinstance(error, drf.APIException):
         return Response(error_body(request, str(error.detail)), status=error.status_code)
+    if isinstance(error, OperationalError | InterfaceError):
+        logger.error("request broken off, the database is away", extra={"error": type(error).__name__})
+        message = "The database is away at the moment; look first whether a call that writes was done, and ask again"
+        response = Response(error_body(request, message), status=503)
+        response["Retry-After"] = str(DATABASE_AWAY_SECONDS)
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
     logger.exception("request failed", extra={"request": request_id(request), "path": request.path})
     return Response(error_body(request, "Something of ours failed; the request id finds it in the log"), status=500)
 

@@ -4,6 +4,7 @@ import json
 import logging
 
 import pytest
+from django.db import connection
 from django.test import RequestFactory
 
 from config.logs import without_query_strings
@@ -80,3 +81,15 @@ def test_a_request_in_a_log_line_shows_its_path_only():
     line = without_query_strings(logging.getLogger(), "error", {"event": "x", "request": request, "status": 500})
 
     assert line == {"event": "x", "request": "/console/", "status": 500}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_while_the_database_is_away_a_call_is_told_when_to_come_again(api, monkeypatch, tmp_path):
+    connection.close()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setitem(connection.settings_dict, "HOST", str(tmp_path))
+        away = api.get("/notifications/subscriptions")
+
+    assert (away.status_code, away["Retry-After"]) == (503, "5")
+    assert "ask again" in away.json()["message"]
+    assert api.get("/notifications/subscriptions").status_code == 200
