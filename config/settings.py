@@ -165,6 +165,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": {"queue": "callbacks", "expires": 10},
     },
+    "look after circuits": {
+        "task": "events.tasks.tend_circuits",
+        "schedule": 60.0,
+        "options": {"queue": "callbacks", "expires": 60},
+    },
     "keep registrations": {
         "task": "events.tasks.sweep_inboxes",
         "schedule": 5.0,
@@ -205,6 +210,11 @@ DELIVERY_LEASE_SECONDS = env.float("DELIVERY_LEASE_SECONDS", 60.0)
 EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 30)
 # How long it can be asked why something became an event, or did not.
 TRACE_DAYS = env.int("TRACE_DAYS", 7)
+
+# Mail to owners whose receiver is given up on. Unset, none is sent. A mail server that hangs holds up one worker so long.
+EMAIL_TIMEOUT = 10.0
+vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "switchyard@localhost")
 
 # Provider callbacks
 CALLBACK_CHECK_SECONDS = env.float("CALLBACK_CHECK_SECONDS", 900.0)

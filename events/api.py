@@ -84,10 +84,10 @@ class SubscriptionsView(ApiView):
 
 class SubscriptionView(ApiView):
     def get(self, request: Request, *, subscription_id: str) -> Response:
-        return Response(serializers.subscription_object(_subscription(request, subscription_id)))
+        return Response(serializers.subscription_object(named_subscription(request, subscription_id)))
 
     def delete(self, request: Request, *, subscription_id: str) -> Response:
-        subscription = _subscription(request, subscription_id)
+        subscription = named_subscription(request, subscription_id)
         if subscription.instance_id is not None:
             raise Conflict(
                 f"This subscription belongs to instance {subscription.instance_id}: remove its "
@@ -183,7 +183,7 @@ def named_instance(request: Request, instance_id: str) -> Instance:
     return instance
 
 
-def _subscription(request: Request, subscription_id: str) -> Subscription:
+def named_subscription(request: Request, subscription_id: str) -> Subscription:
     rows = Subscription.objects.filter(organization=organization_of(request))
     subscription = rows.filter(pk=_number(subscription_id)).first()
     if subscription is None:

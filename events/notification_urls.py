@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from events import analytics_api, api, notifications_api
+from events import analytics_api, api, circuits_api, notifications_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("notifications", notifications_api.NotificationsView.as_view()),
     path("notifications/subscriptions", api.SubscriptionsView.as_view()),
     path("notifications/subscriptions/deliveries", api.DeliveriesView.as_view()),
     path("notifications/subscriptions/<str:subscription_id>", api.SubscriptionView.as_view()),
+    path("notifications/subscriptions/<str:subscription_id>/circuit", circuits_api.CircuitView.as_view()),
+    path("notifications/subscriptions/<str:subscription_id>/transitions", circuits_api.TransitionsView.as_view()),
     path("notifications/<str:notification_id>", notifications_api.NotificationView.as_view()),
     path("notifications/<str:notification_id>/acknowledge", notifications_api.AcknowledgementView.as_view()),
     path("notifications/<str:notification_id>/subscriptions/deliveries", api.NotificationDeliveriesView.as_view()),

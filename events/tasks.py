@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from events import callback_upkeep, inboxes, ordering, registration_upkeep, retention
+from events import alerts, callback_upkeep, circuit_upkeep, doorbell, inboxes, ordering, registration_upkeep, retention
 from events import deliver as delivery
 from events import standardize as callbacks
 
@@ -80,6 +80,23 @@ def prune(**_from_newer_releases: Any) -> None:
         except (KombuError, RedisError) as error:
             # The next hour goes on with it.
             logger.info("pruning broken off, the broker is away", extra={"error": type(error).__name__})
+
+
+@shared_task(ignore_result=True)
+def alert(**_from_newer_releases: Any) -> None:
+    """Tell people what happened to their receivers."""
+    close_old_connections()
+    # Whatever happens from here on rings again.
+    doorbell.ALERTS.answer()
+    alerts.tell()
+
+
+@shared_task(ignore_result=True)
+def tend_circuits(**_from_newer_releases: Any) -> None:
+    """Warn of receivers that go on failing, and tell people what they have not been told."""
+    close_old_connections()
+    circuit_upkeep.tend()
+    alerts.tell()
 
 
 @shared_task(ignore_result=True)
