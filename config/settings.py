@@ -160,6 +160,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 3600.0,
         "options": {"queue": "callbacks", "expires": 3600},
     },
+    "go on with replays": {
+        "task": "events.tasks.replay",
+        "schedule": min(1.0, SWEEP_SECONDS),
+        "options": {"queue": "callbacks", "expires": 5},
+    },
     "standardize what waits": {
         "task": "events.tasks.standardize",
         "schedule": SWEEP_SECONDS,

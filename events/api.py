@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from events import published, serializers, subscriptions, where
+from events import published, redelivery, serializers, where
 from events.models import Delivery, Event, Subscription
 from events.provenance import provenance_of
 from instances import account_settings
@@ -118,8 +118,13 @@ class DeliveriesView(ApiView):
         organization = organization_of(request)
         again = where.Where(wanted.columns, wanted.status or where.QUEUED)
         page = page_of(again.deliveries(organization), request)
-        count = subscriptions.redeliver(
-            again.deliveries(organization), reactivate=again.subscriptions(organization).exclude(url="")
+        count = redelivery.begin_again(
+            user=user_of(request),
+            organization=organization,
+            meant=again,
+            text=request.query_params["where"],
+            count=page.total_count or 0,
+            first=page.rows,
         )
         logger.info("redelivery asked for", extra={"user": user_of(request).pk, "deliveries": count})
         begun = Delivery.objects.filter(pk__in=[row.pk for row in page.rows]).order_by("pk")

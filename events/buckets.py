@@ -56,8 +56,8 @@ class Buckets:
 
 def span(*, begins: str, ends: str, now: datetime) -> Span:
     """What `from` and `to` say, both ISO 8601; without them, the day up to now. Raises InvalidRequest."""
-    ends_at = _moment("to", ends) if ends else now
-    begins_at = _moment("from", begins) if begins else ends_at - min(DEFAULT_SPAN, ends_at - _BEGINNING)
+    ends_at = moment("to", ends) if ends else now
+    begins_at = moment("from", begins) if begins else ends_at - min(DEFAULT_SPAN, ends_at - _BEGINNING)
     if ends_at < begins_at:
         raise InvalidRequest("to is before from")
     return Span(begins_at=begins_at.replace(microsecond=0), ends_at=ends_at.replace(microsecond=999_999))
@@ -95,10 +95,11 @@ def _start(index: int, interval: str) -> datetime:
     return _BEGINNING + index * timedelta(seconds=_SECONDS[interval])
 
 
-def _moment(name: str, text: str) -> datetime:
+def moment(name: str, text: str) -> datetime:
+    """What somebody sends as `name`, ISO 8601; in UTC unless it says otherwise. Raises InvalidRequest."""
     # The plus of an offset arrives as a blank where nobody escaped it.
     try:
-        moment = datetime.fromisoformat(_BLANK_FOR_PLUS.sub(r"\1+", text.strip()))
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        sent = datetime.fromisoformat(_BLANK_FOR_PLUS.sub(r"\1+", text.strip()))
+        return (sent if sent.tzinfo else sent.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidRequest(f"{name}: send a moment such as 2026-11-22T10:00:00Z") from None

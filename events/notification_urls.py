@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from events import analytics_api, api, circuits_api, notifications_api
+from events import analytics_api, api, circuits_api, notifications_api, replay_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("notifications", notifications_api.NotificationsView.as_view()),
@@ -24,4 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("instances/events/analytics/instances", analytics_api.InstancesView.as_view()),
     path("instances/events/analytics/accounts", analytics_api.AccountsView.as_view()),
     path("instances/events/dispositions", analytics_api.DispositionsView.as_view()),
+    path("replays", replay_api.ReplaysView.as_view()),
+    path("replays/preview", replay_api.ReplayPreviewView.as_view()),
+    path("replays/<str:replay_id>", replay_api.ReplayView.as_view()),
 ]

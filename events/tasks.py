@@ -12,7 +12,17 @@ from django.db import close_old_connections
 from kombu.exceptions import KombuError
 from redis import RedisError
 
-from events import alerts, callback_upkeep, circuit_upkeep, doorbell, inboxes, ordering, registration_upkeep, retention
+from events import (
+    alerts,
+    callback_upkeep,
+    circuit_upkeep,
+    doorbell,
+    inboxes,
+    ordering,
+    registration_upkeep,
+    replays,
+    retention,
+)
 from events import deliver as delivery
 from events import standardize as callbacks
 
@@ -46,6 +56,13 @@ def standardize(**_from_newer_releases: Any) -> None:
     """Turn the callbacks that wait into events, until none is due."""
     close_old_connections()
     callbacks.drain(is_stopping=lambda: _stopping[0] != 0)
+
+
+@shared_task(ignore_result=True)
+def replay(**_from_newer_releases: Any) -> None:
+    """Begin what replays have room for by now."""
+    close_old_connections()
+    replays.sweep(is_stopping=lambda: _stopping[0] != 0)
 
 
 @shared_task(ignore_result=True)

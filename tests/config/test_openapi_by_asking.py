@@ -33,7 +33,7 @@ from config.openapi.document import document
 from connectors import registry
 from connectors.configuration_entries import REFRESH_INTERVAL, entries_of
 from connectors.sandbox import Sandbox
-from events.models import Subscription
+from events.models import Replay, Subscription
 from events.posting import post
 from instances.models import User
 from tests.api_client import Api
@@ -120,6 +120,9 @@ def caller(owner, sandbox) -> Caller:
     event = post(
         organization=owner.organization, topic="weather", message="It rains", severity="low", sender="somebody"
     )
+    replay = Replay.objects.create(
+        organization=owner.organization, wanted={"statuses": ["queued"]}, rate=1, total=1, total_bytes=1, last_id=1
+    )
     api = Api(owner)
     for kind in ("objects/mine/definitions", "transformations/mine"):
         example = DOCUMENT["paths"]["/instances/{instanceId}/" + kind.replace("mine", "{name}")]["post"]["requestBody"]
@@ -142,6 +145,7 @@ def caller(owner, sandbox) -> Caller:
             "objectName": ["contacts", "incidents", "boards"],
             "parentId": [str(number) for number in sandbox.tickets.ids()[:2]],
             "recordId": [str(number) for number in sandbox.contacts.ids()[:4]],
+            "replayId": [str(replay.pk)],
             "subscriptionId": [str(subscription.pk)],
         },
     )

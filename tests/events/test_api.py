@@ -388,7 +388,7 @@ class TestWhoMay:
             for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
                 query = {"where": "channel='webhook'"} if path.endswith("/subscriptions/deliveries") else {}
                 answer = intruder.call(method, path, None if method == "GET" else {}, **query)
-                is_own = path in ("/notifications/subscriptions", "/accounts/settings") or bool(query)
+                is_own = path in ("/notifications/subscriptions", "/accounts/settings", "/replays") or bool(query)
                 is_own |= path.startswith(("/instances/events/analytics", "/instances/events/dispositions"))
                 is_empty = answer.status_code == 200 and (
                     answer.json() == DEFAULTS or not any(bucket["count"] for bucket in answer.json())
