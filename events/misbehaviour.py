@@ -103,7 +103,7 @@ def _unusable(wanted: Misbehaviour) -> Iterator[tuple[str, str]]:
         yield "status", "send a status from 200 to 599"
     for name, seconds in (("delay", wanted.delay), ("slow_body", wanted.slow_body)):
         is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-        if not is_number or not math.isfinite(seconds) or not 0 <= seconds <= LONGEST_SECONDS:
+        if not is_number or not 0 <= seconds <= LONGEST_SECONDS:
             yield name, f"send seconds from 0 to {LONGEST_SECONDS:.0f}"
     if wanted.retry_after is not None and not _is_whole(wanted.retry_after, 0, int(LONGEST_SECONDS)):
         yield "retry_after", f"send whole seconds from 0 to {LONGEST_SECONDS:.0f}"
