@@ -11,37 +11,35 @@ import os
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import connection
 
 from connectors.egress import OutboundRequest, Outcome, Sender
 from events import claims, doorbell, outcomes, retries, schedules, signing
 from events.claims import LEASE, Claim
-from events.outcomes import Ended
+from events.clerk import Clerk
+from events.models import Delivery
+from events.outcomes import DATABASE_AWAY, Ended
 from events.retries import ErrorClass, Try
+from events.windows import Windows
 from instances import signing_keys
 from instances.encryption import KeyMissing
 from instances.signing_keys import SigningKey
 
 logger = logging.getLogger(__name__)
 
-CLAIMED_AT_ONCE = 500
 ATTEMPT_SECONDS: float = settings.DELIVERY_ATTEMPT_SECONDS
 """The longest that one attempt takes, from name look-up to the last byte."""
-FLUSH_SECONDS = 0.25
-FLUSH_ROWS = 500
-# How often to look for newly due deliveries while waiting for receivers: one that hangs must not delay the others.
-LOOK_SECONDS = 0.02
+TICK_SECONDS = 0.05
+"""How often to ask whether the worker stops; everything else ends a wait by itself."""
 STOP_SECONDS = 10.0
 """How long requests under way may still take when the worker stops."""
-DATABASE_PATIENCE_SECONDS = 20.0
-"""How long outcomes are kept while the database is away."""
 MARGIN_SECONDS = LEASE.total_seconds() / 6
 START_WITHIN_SECONDS = LEASE.total_seconds() - ATTEMPT_SECONDS - MARGIN_SECONDS
 """After its claim; later, the attempt might outlive the lease."""
@@ -49,9 +47,6 @@ FRESH_SECONDS = min(START_WITHIN_SECONDS, 5.0)
 """After its claim; later, URL, keys or the switch may be others by now, and it is claimed anew."""
 if START_WITHIN_SECONDS <= ATTEMPT_SECONDS:  # a claim must survive waiting for the attempt before its own
     raise ImproperlyConfigured("DELIVERY_LEASE_SECONDS must be three times DELIVERY_ATTEMPT_SECONDS or more")
-
-
-_DATABASE_AWAY = (OperationalError, InterfaceError)
 
 
 @dataclass(slots=True)
@@ -68,8 +63,8 @@ def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
     """Deliver everything that is due. Once `is_stopping` says so, end within STOP_SECONDS and give the rest back."""
     # Whatever is committed from here on rings again, so it needs not be seen by the claims below.
     doorbell.DELIVERIES.answer()
-    with _borrowed_sender() as sender:
-        drained = _Drain(sender, is_stopping).run()
+    with _borrowed_sender() as (sender, windows):
+        drained = _Drain(sender, windows, is_stopping).run()
     if drained.attempts or drained.not_sent:
         logger.info(
             "deliveries drained",
@@ -79,75 +74,83 @@ def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
 
 
 # By process, since a fork must not share connections.
-_idle_senders: dict[tuple[int, int], list[Sender]] = {}
+_idle_senders: dict[tuple[int, int], list[tuple[Sender, Windows]]] = {}
 
 
 @contextmanager
-def _borrowed_sender() -> Iterator[Sender]:
-    """A sender of this process that nobody else uses, with its connections to receivers still open.
+def _borrowed_sender() -> Iterator[tuple[Sender, Windows]]:
+    """A sender of this process that nobody else uses, with its connections to receivers still open, and what it knows.
 
     Closed instead of kept if requests are under way when it comes back: their outcomes belong to nobody.
     """
     concurrency: int = settings.DELIVERY_CONCURRENCY
     idle = _idle_senders.setdefault((os.getpid(), concurrency), [])
     try:
-        sender = idle.pop()
+        sender, windows = idle.pop()
     except IndexError:
-        sender = Sender(concurrency, timeout=ATTEMPT_SECONDS)
+        windows = Windows(concurrency)
+        sender = Sender(
+            concurrency,
+            connect_timeout=settings.DELIVERY_CONNECT_SECONDS,
+            first_byte_timeout=settings.DELIVERY_FIRST_BYTE_SECONDS,
+            timeout=ATTEMPT_SECONDS,
+        )
     try:
-        yield sender
+        yield sender, windows
     finally:
-        if sender.in_flight:
+        if sender.in_flight or windows.started or windows.ahead:
             sender.close()
         else:
-            idle.append(sender)
+            idle.append((sender, windows))
 
 
 class _Drain:
-    def __init__(self, sender: Sender, is_stopping: Callable[[], bool]) -> None:
+    def __init__(self, sender: Sender, windows: Windows, is_stopping: Callable[[], bool]) -> None:
         self._sender = sender
+        self._windows = windows
         self._is_stopping = is_stopping
-        self._concurrency = sender.concurrency
-        self._waiting: deque[Claim] = deque()
+        self._clerk = Clerk(windows, wake=sender.wake)
+        self._waiting: dict[tuple[int, int], deque[Claim]] = {}
+        """By lane and subscription."""
         self._sent: dict[int, Claim] = {}
         self._ended: list[Ended] = []
-        self._flushed_at = self._looked_at = 0.0
-        self._has_more = True
         self._keys: dict[str, tuple[SigningKey, ...] | None] = {}
         self._drained = Drained()
 
     def run(self) -> Drained:
         try:
-            self._work()
-        except _DATABASE_AWAY as error:
-            # Receivers are told once: what they answer now is written down when the database is back.
-            if connection.in_atomic_block or not (self._sent or self._ended):
-                raise
-            logger.warning("drain broken off, the database is away", extra={"error": type(error).__name__})
-            connection.close_if_unusable_or_obsolete()
-            self._finish()
+            with self._clerk:
+                try:
+                    self._work()
+                except DATABASE_AWAY as error:
+                    # Receivers are told once: what they answer now is written down when the database is back.
+                    if connection.in_atomic_block or not (self._sent or self._ended or self._clerk.ended):
+                        raise
+                    logger.warning("drain broken off, the database is away", extra={"error": type(error).__name__})
+                    self._finish()
         finally:
-            self._flush()
-            self._give_back(self._waiting)
-            self._give_back(deque(self._sent.values()))
+            self._settle()
         return self._drained
 
     def _work(self) -> None:
-        """Claim and send until nothing is due or the worker stops. Raises where the database is away."""
+        """Send what the clerk claims, until nothing is due or the worker stops. Raises where the database is away."""
         deadline: float | None = None
         while True:
             if deadline is None and self._is_stopping():
                 deadline = time.monotonic() + STOP_SECONDS
-                self._give_back(self._waiting)
+                self._clerk.stop_claiming()
+            self._take_over()
             if deadline is None:
-                self._claim()
                 self._start()
-            if not self._sent and not self._waiting and not (self._has_more and deadline is None):
+            else:
+                self._give_back([claim for queue in self._waiting.values() for claim in queue])
+                self._waiting.clear()
+            self._hand_over()
+            if not self._sent and not self._waiting and self._clerk.is_idle:
                 break
             if deadline is not None and time.monotonic() > deadline:
                 break
-            self._take(self._sender.wait(LOOK_SECONDS))
-            self._flush_if_due()
+            self._wait()
 
     def _finish(self) -> None:
         """Wait for the receivers that were asked; none of them takes longer than an attempt may."""
@@ -155,53 +158,70 @@ class _Drain:
         while self._sent and (deadline is None or time.monotonic() <= deadline):
             if deadline is None and self._is_stopping():
                 deadline = time.monotonic() + STOP_SECONDS
-            self._take(self._sender.wait(LOOK_SECONDS))
+            self._wait()
 
-    def _claim(self) -> None:
-        """Claim when half of what may wait has gone, or when it is time to look for what has become due."""
-        now = time.monotonic()
-        room = 2 * self._concurrency - len(self._sent) - len(self._waiting)
-        is_time = now - self._looked_at >= LOOK_SECONDS
-        if room < self._concurrency / 2 or not (self._has_more or is_time):
-            return
-        limit = min(CLAIMED_AT_ONCE, room)
-        found = claims.claim(limit=limit)
-        self._looked_at = time.monotonic()
-        self._has_more = len(found) == limit
-        self._keys.clear()
-        if unwanted := [claim for claim in found if not claim.is_wanted]:
-            claims.park(unwanted)
-            self._drained.not_sent += len(unwanted)
-        self._waiting.extend(claim for claim in found if claim.is_wanted)
+    def _settle(self) -> None:
+        """When the clerk has gone: write what it left, and give back what was not sent or had no answer."""
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+        if ended := [*self._clerk.ended, *self._ended]:
+            outcomes.store(ended)
+        for given, wait in self._clerk.given_back:
+            claims.release(given, wait=wait)
+        unsent = [claim for queue in self._waiting.values() for claim in queue] + self._clerk.found
+        claims.release([*unsent, *self._sent.values()])
+        self._windows.gave_back(unsent)
+        self._drained.not_sent += len(unsent) + len(self._sent) + self._clerk.parked
+
+    def _wait(self) -> None:
+        if self._sent:
+            self._take(self._sender.wait(TICK_SECONDS))
+        else:
+            self._clerk.wait(TICK_SECONDS)
+
+    def _take_over(self) -> None:
+        if found := self._clerk.take_over():
+            self._keys.clear()
+            for claim in found:
+                key = (claim.lane, claim.subscription_id)
+                if (queue := self._waiting.get(key)) is None:
+                    queue = self._waiting[key] = deque()
+                queue.append(claim)
 
     def _start(self) -> None:
-        """Send what waits, as far as requests may be under way at once."""
-        late: deque[Claim] = deque()
-        unsigned: dict[int, Claim] = {}
-        latest = time.monotonic() - FRESH_SECONDS
-        while self._waiting and len(self._sent) < self._concurrency:
-            claim = self._waiting.popleft()
-            if claim.claimed_at < latest:
-                late.append(claim)
-                continue
-            keys = self._signing_keys(claim)
-            if keys is None:
-                unsigned[claim.delivery_id] = claim
-                continue
-            headers = signing.headers(
-                delivery_id=claim.delivery_id,
-                event_id=claim.event_id,
-                body=claim.body,
-                keys=keys,
-                is_legacy_signed_by_old=claim.is_legacy_signed_by_old,
-                timestamp=int(time.time()),
-            )
-            self._sent[claim.delivery_id] = claim
-            self._sender.start(OutboundRequest(claim.delivery_id, claim.url, headers, claim.body))
-        if late:
-            self._give_back(late)
-        if unsigned:
-            self._give_back(deque(unsigned.values()), wait=retries.OWN_FAULT_WAIT)
+        """Send what waits, one of each lane in turn, as far as requests may be under way at once."""
+        with self._clerk.lock:
+            for lane in (Delivery.LIVE, Delivery.AGAIN):
+                queues = [queue for key, queue in self._waiting.items() if key[0] == lane]
+                while queues:
+                    queues = [queue for queue in queues if self._start_next(queue)]
+        self._waiting = {key: queue for key, queue in self._waiting.items() if queue}
+
+    def _start_next(self, queue: deque[Claim]) -> bool:
+        """Send the first of a lane, if it may be. Says whether to go on with this lane."""
+        claim = queue[0]
+        if claim.claimed_at < time.monotonic() - FRESH_SECONDS:
+            self._give_back([queue.popleft()])
+        elif (keys := self._signing_keys(claim)) is None:
+            self._give_back([queue.popleft()], wait=retries.OWN_FAULT_WAIT)
+        elif self._windows.may_start(claim):
+            self._send(queue.popleft(), keys)
+        else:
+            return False
+        return bool(queue)
+
+    def _send(self, claim: Claim, keys: Sequence[str]) -> None:
+        headers = signing.headers(
+            delivery_id=claim.delivery_id,
+            event_id=claim.event_id,
+            body=claim.body,
+            keys=keys,
+            is_legacy_signed_by_old=claim.is_legacy_signed_by_old,
+            timestamp=int(time.time()),
+        )
+        self._windows.start(claim)
+        self._sent[claim.delivery_id] = claim
+        self._sender.start(OutboundRequest(claim.delivery_id, claim.url, headers, claim.body))
 
     def _signing_keys(self, claim: Claim) -> list[str] | None:
         """Those that sign now. None when FERNET_KEYS lacks the key, and then nothing may be sent.
@@ -219,42 +239,47 @@ class _Drain:
         return None if keys is None else signing_keys.alive(keys, at=claim.database_now())
 
     def _take(self, answers: list[Outcome]) -> None:
-        for outcome in answers:
-            claim = self._sent.pop(outcome.key)
-            ended = _judged(claim, outcome)
-            self._ended.append(ended)
-            self._drained.attempts += 1
-            if ended.error_class == ErrorClass.NONE:
-                self._drained.delivered += 1
-            else:
-                logger.info(
-                    "attempt failed",
-                    extra={
-                        "delivery": claim.delivery_id,
-                        "subscription": claim.subscription_id,
-                        "status": ended.status,
-                        "error_class": str(ended.error_class),
-                        "attempt": claim.epoch,
-                    },
+        now = time.monotonic()
+        with self._clerk.lock:
+            for outcome in answers:
+                claim = self._sent.pop(outcome.key)
+                ended = _judged(claim, outcome)
+                self._windows.end(
+                    claim,
+                    seconds=outcome.duration_ms / 1000,
+                    is_timeout=ended.error_class == ErrorClass.TIMEOUT,
+                    now=now,
                 )
+                self._ended.append(ended)
+                self._count(ended)
 
-    def _flush_if_due(self) -> None:
-        is_time = time.monotonic() - self._flushed_at >= FLUSH_SECONDS
-        if len(self._ended) >= FLUSH_ROWS or is_time or (not self._sent and not self._waiting):
-            self._flush()
+    def _count(self, ended: Ended) -> None:
+        self._drained.attempts += 1
+        if ended.error_class == ErrorClass.NONE:
+            self._drained.delivered += 1
+            return
+        logger.info(
+            "attempt failed",
+            extra={
+                "delivery": ended.claim.delivery_id,
+                "subscription": ended.claim.subscription_id,
+                "status": ended.status,
+                "error_class": str(ended.error_class),
+                "attempt": ended.claim.epoch,
+            },
+        )
 
-    def _flush(self) -> None:
-        if self._ended:
-            ended, self._ended = self._ended, []
-            for delivery_id in _write(ended):
-                logger.warning("outcome of a lost claim ignored", extra={"delivery": delivery_id})
-        self._flushed_at = time.monotonic()
+    def _hand_over(self) -> None:
+        is_last = not self._sent and not self._waiting
+        self._clerk.write(self._ended, is_last=is_last)
+        self._ended = []
 
-    def _give_back(self, given: deque[Claim], *, wait: timedelta = retries.NOTHING) -> None:
+    def _give_back(self, given: Sequence[Claim], *, wait: timedelta = retries.NOTHING) -> None:
         if given:
-            claims.release(given, wait=wait)
+            with self._clerk.lock:
+                self._windows.gave_back(given)
+            self._clerk.release(given, wait=wait)
             self._drained.not_sent += len(given)
-            given.clear()
 
 
 def _judged(claim: Claim, outcome: Outcome) -> Ended:
@@ -286,23 +311,3 @@ def _judged(claim: Claim, outcome: Outcome) -> Ended:
         excerpt=outcome.excerpt,
         retry_after=attempt.retry_after,
     )
-
-
-def _write(ended: list[Ended]) -> list[int]:
-    """Store outcomes, through a restart of the database if need be: without them everything would be sent again.
-
-    What became of deliveries counts for more than the log of attempts: it is stored even if that cannot be.
-    """
-    give_up_at = time.monotonic() + DATABASE_PATIENCE_SECONDS
-    while True:
-        try:
-            return outcomes.write(ended)
-        except _DATABASE_AWAY:
-            if connection.in_atomic_block or time.monotonic() > give_up_at:
-                raise
-            logger.warning("outcomes wait for the database", extra={"outcomes": len(ended)})
-            connection.close_if_unusable_or_obsolete()
-            time.sleep(LOOK_SECONDS * 10)
-        except DatabaseError:
-            logger.exception("attempts could not be stored", extra={"attempts": len(ended)})
-            return outcomes.write(ended, with_attempts=False)

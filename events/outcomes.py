@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 from events import deactivation, ordering
 from events.claims import Claim
 from events.plain_cursor import follow_indexes, plain_cursor
 from events.retries import ErrorClass, Verdict
+
+logger = logging.getLogger(__name__)
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+DATABASE_PATIENCE_SECONDS = 20.0
+"""How long outcomes are kept while the database is away."""
+DATABASE_RETRY_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +37,30 @@ class Ended:
     excerpt: bytes = field(repr=False)
     retry_after: timedelta | None = None
     """What the receiver asked for."""
+
+
+def store(ended: Sequence[Ended]) -> None:
+    """Write outcomes, through a restart of the database if need be: without them everything would be sent again.
+
+    What became of deliveries counts for more than the log of attempts: it is stored even if that cannot be.
+    """
+    give_up_at = time.monotonic() + DATABASE_PATIENCE_SECONDS
+    while True:
+        try:
+            lost = write(ended)
+        except DATABASE_AWAY:
+            if connection.in_atomic_block or time.monotonic() > give_up_at:
+                raise
+            logger.warning("outcomes wait for the database", extra={"outcomes": len(ended)})
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(DATABASE_RETRY_SECONDS)
+            continue
+        except DatabaseError:
+            logger.exception("attempts could not be stored", extra={"attempts": len(ended)})
+            lost = write(ended, with_attempts=False)
+        for delivery_id in lost:
+            logger.warning("outcome of a lost claim ignored", extra={"delivery": delivery_id})
+        return
 
 
 def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:

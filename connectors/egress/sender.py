@@ -25,19 +25,23 @@ from connectors.egress.outbound import (
     ANSWERED,
     INTERNAL,
     REFUSED_DESTINATION,
+    TIMEOUT,
     OutboundRequest,
     Outcome,
     class_of_lookup,
 )
+from connectors.egress.readiness import HAS_EPOLL, SELECTABLE, Readiness
 from connectors.egress.resolver import Answers, Resolver
 from connectors.egress.transfers import Slot, header_lines
 from connectors.errors import DestinationRefused, TryLater
 
-# libcurl waits with select(), which sees no descriptor above 1023; the rest is for the process's other files.
-MOST_CONNECTIONS = 900
+MOST_CONNECTIONS = 20_000
 OTHER_FILES = 124
+"""Of the process, beside connections."""
 MOST_PLANS = 10_000
 LOOKUP_CHECK_SECONDS = 0.005
+SILENCE_CHECK_SECONDS = 0.2
+"""How often to look for receivers that were silent for too long."""
 
 
 @dataclass(slots=True)
@@ -66,8 +70,8 @@ class _Waiting:
 class Sender:
     """Sends up to `concurrency` requests at a time from one thread, keeping connections alive between them.
 
-    `connect_timeout` (name, connection, TLS handshake) and `timeout` (all of it) are in seconds. Make it in the
-    process that uses it: a fork must not share its connections.
+    `connect_timeout` (name, connection, TLS handshake), `first_byte_timeout` (from then until an answer begins) and
+    `timeout` (all of it) are in seconds. Make it in the process that uses it: a fork must not share its connections.
     """
 
     def __init__(
@@ -75,11 +79,13 @@ class Sender:
         concurrency: int,
         *,
         connect_timeout: float = 5.0,
+        first_byte_timeout: float = 10.0,
         timeout: float = 15.0,
         resolver: Resolver | None = None,
     ) -> None:
         self.concurrency = concurrency
         self._connect_timeout = connect_timeout
+        self._first_byte_timeout = first_byte_timeout
         self._timeout = timeout
         self._resolver = resolver or resolvers.default
         self._ca_file = ca_file(settings.EGRESS_CA_BUNDLE)
@@ -90,7 +96,9 @@ class Sender:
         self._running: dict[Any, Slot] = {}
         self._waiting: list[_Waiting] = []
         self._ready: list[Outcome] = []
+        self._silence_checked_at = 0.0
         self._multi = pycurl.CurlMulti()
+        self._readiness = Readiness(self._multi)
         room = connection_room()
         self._multi.setopt(pycurl.M_MAX_TOTAL_CONNECTIONS, room)
         # Closing live connections to make room for others costs a handshake each: keep several times what is in use.
@@ -120,19 +128,28 @@ class Sender:
             self._launch(request, plan, started_at, began)
 
     def wait(self, timeout_seconds: float) -> list[Outcome]:
-        """Drive the transfers until one or more have ended, or `timeout_seconds` have passed."""
-        deadline = time.monotonic() + timeout_seconds
+        """Drive the transfers until one or more have ended, `wake` is called, or `timeout_seconds` have passed."""
+        now = time.monotonic()
+        deadline = now + timeout_seconds
+        is_woken = False
         while True:
             if self._waiting:
                 self._launch_resolved()
             if self._running:
                 self._multi.perform()
                 self._collect()
-            left = deadline - time.monotonic()
-            if self._ready or left <= 0 or not self.in_flight:
+                if now - self._silence_checked_at >= SILENCE_CHECK_SECONDS:
+                    self._silence_checked_at = now
+                    self._break_off_silent()
+            if self._ready or is_woken or now >= deadline or not self.in_flight:
                 ready, self._ready = self._ready, []
                 return ready
-            self._sleep(left)
+            is_woken = self._sleep(deadline - now)
+            now = time.monotonic()
+
+    def wake(self) -> None:
+        """End `wait`, from another thread."""
+        self._readiness.wake()
 
     def close(self) -> None:
         """Break off what is running and close every connection. Outcomes not yet returned are lost."""
@@ -143,6 +160,7 @@ class Sender:
             slot.handle.close()
         self._running, self._idle, self._waiting, self._ready = {}, [], [], []
         self._multi.close()
+        self._readiness.close()
 
     def _plan(self, url: str) -> _Plan:
         networks = settings.EGRESS_ALLOW_NETWORKS
@@ -198,7 +216,7 @@ class Sender:
         except ValueError as invalid:
             self._fail(request.key, INTERNAL, str(invalid), started_at, began)
             return
-        slot = self._idle.pop() if self._idle else Slot(self._ca_file, connect_timeout=self._connect_timeout)
+        slot = self._idle.pop() if self._idle else self._new_slot()
         handle = slot.handle
         slot.key, slot.started_at, slot.began, slot.addresses = request.key, started_at, began, plan.addresses
         timeout_ms = max(1, int((self._timeout - waited) * 1000))
@@ -214,6 +232,24 @@ class Sender:
         handle.setopt(pycurl.POSTFIELDS, request.body)
         self._multi.add_handle(handle)
         self._running[handle] = slot
+
+    def _new_slot(self) -> Slot:
+        return Slot(self._ca_file, connect_timeout=self._connect_timeout, on_connection=self._readiness.watch)
+
+    def _break_off_silent(self) -> None:
+        """End what has been connected for long enough, without a byte of an answer."""
+        now = time.monotonic()
+        silent = []
+        for slot in self._running.values():  # the longest running first
+            if slot.began > now - self._first_byte_timeout:
+                break
+            if not slot.head and slot.connected_for(now) >= self._first_byte_timeout:
+                silent.append(slot)
+        for slot in silent:
+            del self._running[slot.handle]
+            message = f"No answer began within {self._first_byte_timeout:g} seconds"
+            self._fail(slot.key, TIMEOUT, message, slot.started_at, slot.began)
+            self._release(slot)
 
     def _collect(self) -> None:
         queued = 1
@@ -247,17 +283,19 @@ class Sender:
         slot.clear()
         self._idle.append(slot)
 
-    def _sleep(self, seconds: float) -> None:
-        """Until a socket is ready, libcurl has something to time out, or a name may have been found."""
+    def _sleep(self, seconds: float) -> bool:
+        """Until something happened, libcurl has something to time out, or a name may have been found.
+
+        Says whether somebody called `wake`.
+        """
         if self._waiting:
             seconds = min(seconds, LOOKUP_CHECK_SECONDS)
-        if not self._running:
-            time.sleep(seconds)
-            return
-        due_ms = self._multi.timeout()
-        if due_ms >= 0:
-            seconds = min(seconds, due_ms / 1000)
-        self._multi.select(seconds)
+        if self._running:
+            due_ms = self._multi.timeout()
+            if due_ms >= 0:
+                seconds = min(seconds, due_ms / 1000)
+            seconds = min(seconds, SILENCE_CHECK_SECONDS)
+        return self._readiness.wait(seconds)
 
 
 def _pin(destination: Destination, addresses: Sequence[Address]) -> str:
@@ -266,6 +304,11 @@ def _pin(destination: Destination, addresses: Sequence[Address]) -> str:
 
 
 def connection_room() -> int:
-    """How many connections fit into this process beside its other files."""
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    """How many connections fit into this process beside its other files; it is allowed all the files it may have."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files < most:
+        files = most
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    if not HAS_EPOLL:
+        files = min(files, SELECTABLE)
     return max(16, min(MOST_CONNECTIONS, files - OTHER_FILES))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
@@ -54,14 +54,16 @@ class Slot:
         "has_refused",
         "head",
         "key",
+        "on_connection",
         "received",
         "started_at",
         "timeout_ms",
         "url",
     )
 
-    def __init__(self, ca_file: str, *, connect_timeout: float) -> None:
+    def __init__(self, ca_file: str, *, connect_timeout: float, on_connection: Callable[[socket.socket], None]) -> None:
         self.handle = pycurl.Curl()
+        self.on_connection = on_connection
         self.head: list[bytes] = []
         self.excerpt = b""
         self.received = 0
@@ -104,6 +106,11 @@ class Slot:
         self.has_refused = False
         self.fault = None
 
+    def connected_for(self, now: float) -> float:
+        """Seconds since the connection stood, or was taken up again; 0 while it is being made."""
+        after = self.handle.getinfo(pycurl.PRETRANSFER_TIME)
+        return now - self.began - after if after else 0.0
+
     @property
     def is_full(self) -> bool:
         """The transfer ended because we had read enough of the answer."""
@@ -133,10 +140,12 @@ class Slot:
             self.has_refused = True
             return pycurl.SOCKET_BAD
         try:
-            return socket.socket(family, kind, protocol)
+            made = socket.socket(family, kind, protocol)
+            self.on_connection(made)
         except OSError as error:
             self.fault = error
             return pycurl.SOCKET_BAD
+        return made
 
     def failure(self, code: int, message: str) -> tuple[str, str]:
         """Error class and text of a transfer that libcurl ended with `code`."""

@@ -123,7 +123,7 @@ class TestClaims:
     @with_commits
     @pytest.mark.parametrize("look_seconds", [0.02, 0.0], ids=["now and then", "all the time"])
     def test_outcomes_survive_the_loss_of_the_database_connection(self, instance, sink, monkeypatch, look_seconds):
-        monkeypatch.setattr("events.deliver.LOOK_SECONDS", look_seconds)
+        monkeypatch.setattr("events.clerk.LOOK_SECONDS", look_seconds)
 
         def cut(_received) -> None:
             with connection.cursor() as cursor:
