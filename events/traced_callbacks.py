@@ -5,6 +5,7 @@ What they tell of is in no column, so their bodies are read; of as many as can b
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,8 @@ from django.db.models import F, Func, IntegerField
 from connectors.callbacks import Callbacks, CannotStandardize, InboundCallback
 from events.models import Callback
 from instances.models import Instance
+
+logger = logging.getLogger(__name__)
 
 LOOKED_AT = 100
 """Of each state, the newest."""
@@ -63,5 +66,9 @@ def _is_about(row: Callback, callbacks: Callbacks, *, object_type: str, object_i
     try:
         changes = callbacks.standardize(inbound).changes
     except CannotStandardize:  # or cut short, as the body of a refused one may be
+        return False
+    except Exception:
+        # Anybody may have sent it. Whatever is wrong with it, the others are answered for.
+        logger.exception("callback failed by a fault of ours", extra={"callback": row.pk})
         return False
     return any((change.object_type, change.object_id) == (object_type, object_id) for change in changes)

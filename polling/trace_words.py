@@ -14,6 +14,9 @@ from instances.serializers import timestamp
 from polling.models import PollRun
 from polling.standing import Standing
 
+DELIVERIES_NAMED = 3
+"""In a summary."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -46,7 +49,11 @@ def _last_of(name: str, entries: Sequence[Entry]) -> list[str]:
     sentences = [f"The last that is known of {name} is of {timestamp(last.at)}: {last.detail}"]
     if events and last.event_id is None:
         sentences.append(f"Before that, event {events[-1].event_id} of {timestamp(events[-1].at)} told of it")
-    return sentences + [delivery.detail for delivery in (events[-1].deliveries if events else ())]
+    deliveries = events[-1].deliveries if events else ()
+    sentences += [delivery.detail for delivery in deliveries[:DELIVERIES_NAMED]]
+    if (more := len(deliveries) - DELIVERIES_NAMED) > 0:
+        sentences.append(f"{more} more subscriptions got it, too, or wait for it")
+    return sentences
 
 
 def _silence(name: str, standing: Standing) -> list[str]:
@@ -60,9 +67,11 @@ def _silence(name: str, standing: Standing) -> list[str]:
             f"{timestamp(cursor.next_poll_at)}; they are read up to {timestamp(cursor.watermark)} of the provider's "
             "clock"
         )
+        sentences.append(f"Polls ask for {standing.asked_for}; what that leaves out is not noticed")
         sentences.append(f"What was saved before {timestamp(cursor.baseline_at)}, when events began, is not reported")
     if standing.is_told:
-        sentences.append(f"Callbacks of the provider tell of {what}")
+        limit = f", as far as event.callback.types says: {standing.callback_types}" if standing.callback_types else ""
+        sentences.append(f"Callbacks of the provider tell of {what}{limit}")
     return sentences
 
 

@@ -155,7 +155,7 @@ class TestWhatWasPolled:
         assert (entry["decision"], entry["deliveries"]) == ("updated", [])
         assert f"event {event_id} has been deleted since" in entry["detail"]
 
-    def test_the_ledger_tells_of_it_for_days_though_later_polls_trim_it(self, api, crm, sandbox, settings):
+    def test_the_ledger_tells_of_it_for_days_though_later_polls_trim_it(self, api, crm, sandbox):
         sandbox.contacts.edit(3)
         poll(crm)
         sandbox.clock.advance(timedelta(days=6))
@@ -213,6 +213,27 @@ class TestWhereItWent:
         Circuit.objects.create(subscription=Subscription.objects.get(), state=Circuit.OPEN, next_probe_at=Now())
         assert "it is tried with one event at a time, at 2" in self.detail(api, crm)
 
+    def test_summaries_name_the_first_few_of_many_receivers(self, api, crm, owner):
+        extra = [
+            Subscription.objects.create(
+                organization=owner.organization, topics=["t"], url=f"https://r{number}.example.com/?key=canary"
+            )
+            for number in range(4)
+        ]
+        event = Event.objects.get()
+        Delivery.objects.bulk_create(
+            Delivery(event=event, subscription=one, organization=owner.organization) for one in extra
+        )
+
+        found = asked(api, crm)
+
+        assert [one["host"] for one in found["entries"][0]["deliveries"][1:]] == [
+            f"r{number}.example.com" for number in range(4)
+        ]
+        assert "Due to r1.example.com" in found["summary"]
+        assert "2 more subscriptions" in found["summary"]
+        assert "canary" not in str(found)
+
     def test_nobody_is_told(self, api, crm):
         Subscription.objects.all().delete()
 
@@ -230,6 +251,7 @@ class TestNothingWasEverSeen:
             f"No poll or callback has shown contacts 999999 since {timestamp(cursor.created_at)}.",
             f"contacts are polled every 1 min, last at {timestamp(cursor.last_polled_at)}, next at "
             f"{timestamp(cursor.next_poll_at)}; they are read up to {timestamp(cursor.watermark)}",
+            "Polls ask for /hubs/crm/contacts?where=lastUpdated>'",
             f"What was saved before {timestamp(cursor.baseline_at)}, when events began, is not reported.",
         ):
             assert said in found["summary"]
@@ -274,8 +296,9 @@ class TestNothingWasEverSeen:
     def test_callbacks_tell_of_it_and_are_not_registered(self, api, desk):
         assert "Callbacks of the provider tell of contacts." in asked(api, desk.instance)["summary"]
 
-        Instance.objects.update(registration_problem="ConnectWise refuses.")
+        Instance.objects.update(registration_problem="ConnectWise refuses.", callback_types="contact:company:5")
         summary = asked(api, desk.instance)["summary"]
+        assert "as far as event.callback.types says: contact:company:5." in summary
         assert "Callbacks are not registered as they should be: ConnectWise refuses." in summary
 
 
@@ -345,6 +368,13 @@ class TestCallbacks:
         assert [(one["decision"], one["callbackId"]) for one in found["entries"]] == [("refused", callback.pk)]
         assert "was refused: " in found["summary"]
         assert not Decision.objects.exists()  # anybody can send these
+
+    def test_bodies_of_any_kind_are_passed_over(self, api, desk):
+        for body in (b"", b"[]", b"\xff", b"[" * 50_000, b'{"ID": 1e999}', b'{"Type": {}, "ID": []}', b" " * 70_000):
+            desk.store(body, signature="forged", state=Callback.REFUSED)
+        kept = desk.store(desk.words(3), signature="forged", state=Callback.REFUSED)
+
+        assert [entry["callbackId"] for entry in asked(api, desk.instance)["entries"]] == [kept.pk]
 
     def test_events_were_off_when_it_was_looked_at(self, api, desk):
         desk.store_signed(desk.words(3))
