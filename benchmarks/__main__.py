@@ -12,7 +12,7 @@ import sys
 
 from benchmarks.harness import servers
 
-BENCHMARKS = ("poll", "delivery", "callbacks", "hub")
+BENCHMARKS = ("poll", "delivery", "callbacks", "hub", "retention")
 
 
 def main() -> None:

@@ -8,6 +8,11 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """New tables, and columns of deliveries that need no row to be rewritten: nobody who delivers meanwhile waits.
+
+    The indexes that deliveries need for it follow on their own, without a lock.
+    """
+
     dependencies = [
         ('events', '0005_posted'),
         ('instances', '0004_delivery_engine'),

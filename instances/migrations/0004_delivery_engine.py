@@ -4,6 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """Columns with defaults of the database: processes of the release before go on writing rows without them."""
 
     dependencies = [
         ('instances', '0003_own_objects_and_usage'),

@@ -6,6 +6,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    """How polls went, in a table of its own: cursors stay as they are, and polls go on meanwhile."""
 
     dependencies = [
         ('instances', '0004_delivery_engine'),
