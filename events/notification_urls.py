@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from events import analytics_api, api, circuits_api, notifications_api, replay_api
+from events import analytics_api, api, attempts_api, circuits_api, notifications_api, replay_api
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("notifications", notifications_api.NotificationsView.as_view()),
@@ -19,6 +19,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(
         "notifications/<str:notification_id>/subscriptions/<str:subscription_id>/deliveries",
         api.NotificationDeliveriesView.as_view(),
+    ),
+    path(
+        "notifications/<str:notification_id>/subscriptions/<str:subscription_id>/deliveries/attempts",
+        attempts_api.AttemptsView.as_view(),
     ),
     path("instances/events/analytics", analytics_api.CountsView.as_view()),
     path("instances/events/analytics/instances", analytics_api.InstancesView.as_view()),

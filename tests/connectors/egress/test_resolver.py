@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import threading
 from ipaddress import ip_address
 
 import pytest
 
 from connectors.egress.resolver import THREADS, Resolver
-from connectors.errors import TryLater
+from connectors.errors import OwnFault, TryLater
 
 
 def test_answers_come_in_the_order_of_the_name_server():
@@ -92,3 +93,24 @@ def test_a_fork_looks_up_for_itself():
             os._exit(2)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_a_name_server_that_answers_nothing_is_ours_until_it_answers_for_another_name():
+    answering = threading.Event()
+
+    def lookup(name: str) -> list[str]:
+        if name == "slow.test":
+            answering.wait(10)
+        if name == "none.test":
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        raise socket.gaierror(socket.EAI_AGAIN, "try again")
+
+    resolver = Resolver(lookup, remembered_seconds=0)
+    kinds = []
+    for name, timeout in (("a.test", 5), ("slow.test", 0.01), ("none.test", 5), ("a.test", 5), ("slow.test", 0.01)):
+        with pytest.raises(TryLater) as failed:
+            resolver.resolve(name, timeout=timeout)
+        kinds.append(type(failed.value))
+    answering.set()
+
+    assert kinds == [OwnFault, OwnFault, TryLater, TryLater, TryLater]
