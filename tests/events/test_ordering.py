@@ -203,6 +203,21 @@ class TestLettingGo:
         Delivery.objects.filter(pk__in=ids[:2]).update(state=Delivery.QUEUED)
         assert begin_again(ids[3]) == [False, False, False, False]
 
+    def test_a_deactivated_subscription_is_told_in_order_when_it_begins_again(self, ordered, subscription, sink):
+        told = [tell(ordered, 1), tell(ordered, 1), tell(ordered, 2), tell(ordered, 1)]
+        Subscription.objects.filter(pk=subscription.pk).update(state=Subscription.DEACTIVATED)
+        Delivery.objects.update(state=Delivery.QUEUED)
+        came_meanwhile = tell(ordered, 1)
+        assert came_meanwhile.state == Delivery.QUEUED
+
+        of_it = Subscription.objects.filter(pk=subscription.pk)
+        assert subscriptions.redeliver(subscription.deliveries.all(), reactivate=of_it) == 5
+
+        until(lambda: drain().attempts == 0)
+        of_one = [one.event_id for one in (*told, came_meanwhile) if one != told[2]]
+        assert [one for one in asked(sink) if one in of_one] == of_one
+        assert len(asked(sink)) == 5
+
     def test_an_instance_goes_with_its_lines(self, ordered):
         tell(ordered, 1)
         tell(ordered, 1)
@@ -215,8 +230,8 @@ class TestLettingGo:
 objects = st.sets(st.integers(1, 4), min_size=1, max_size=3)
 
 
-@hypothesis_settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(objects, min_size=1, max_size=10), st.sets(st.integers(0, 20), max_size=4))
+@hypothesis_settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(objects, min_size=1, max_size=8), st.sets(st.integers(0, 12), max_size=3))
 def test_however_answers_fail_each_object_is_told_in_order_and_nothing_is_left(ordered, sink, told, failing):
     """`failing` says which requests are refused, counted as they come."""
     Delivery.objects.all().delete()
