@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.db import transaction
 
-from events import breaker, queued, schedules, transitions
+from events import breaker, queued, transitions
 from events.models import Subscription
 from events.plain_cursor import plain_cursor
 from events.transitions import Transition
+from instances import retry_schedules
 
 STEPS = (50, 70, 90)
 """Percent of the way from the first failure to deactivation at which somebody is warned."""
@@ -25,7 +26,7 @@ def warn() -> int:
     """Warn of receivers that are on the way to be given up on. Each step is warned of once; returns how many were."""
     with transaction.atomic(), plain_cursor() as cursor:
         cursor.execute(_SCHEDULES)
-        ends = {text: schedules.schedule_of(text).end for (text,) in cursor}
+        ends = {text: retry_schedules.schedule_of(text).end for (text,) in cursor}
         if not ends:
             return 0
         cursor.execute(_WARN, [list(ends), list(ends.values()), list(STEPS)])

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Cursor
 
 from connectors.budgets import Budget
-from events import breaker, circuit_rows, queued, schedules, subscriptions, transitions
+from events import breaker, circuit_rows, queued, subscriptions, transitions
 from events.breaker import Breaker, Tally
 from events.models import Circuit, Subscription
 from events.retries import AFRESH, GONE, TOO_MANY_REQUESTS
 from events.transitions import Transition
+from instances import retry_schedules
 from instances.models import Organization
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _reason(ones: Sequence[Ended], current: Breaker, delivered: _Delivered | Non
             extra={"delivery": one.claim.delivery_id, "subscription": one.claim.subscription_id},
         )
     for one in ones:
-        schedule = schedules.schedule_of(one.claim.retry_schedule)
+        schedule = retry_schedules.schedule_of(one.claim.retry_schedule)
         if (
             one.claim.is_probe
             and current.state == Circuit.OPEN

@@ -21,14 +21,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from connectors.egress import OutboundRequest, Outcome, Sender
-from events import claims, doorbell, outcomes, retries, schedules, signing
+from events import claims, doorbell, outcomes, retries, signing
 from events.claims import LEASE, Claim
 from events.clerk import Clerk
 from events.models import Delivery
 from events.outcomes import DATABASE_AWAY, Ended
 from events.retries import ErrorClass, Try
 from events.windows import Windows
-from instances import signing_keys
+from instances import retry_schedules, signing_keys
 from instances.encryption import KeyMissing
 from instances.signing_keys import SigningKey
 
@@ -298,7 +298,7 @@ def _judged(claim: Claim, outcome: Outcome) -> Ended:
         attempts_made=claim.attempts_made,
         failing_for=failing_for,
         failure_policy=claim.failure_policy,
-        schedule=schedules.schedule_of(claim.retry_schedule),
+        schedule=retry_schedules.schedule_of(claim.retry_schedule),
     )
     return Ended(
         claim=claim,

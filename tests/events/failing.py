@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 
-from events import circuits, claims, outcomes, retries, schedules
+from events import circuits, claims, outcomes, retries
 from events.claims import Claim
 from events.models import Circuit, CircuitTransition, Subscription
 from events.outcomes import Ended
 from events.plain_cursor import plain_cursor
 from events.retries import ErrorClass, Try
+from instances import retry_schedules
 
 Answers = Callable[[Claim], int]
 
@@ -28,7 +29,7 @@ def told(claim: Claim, status: int, *, retry_after: float | None = None, is_own_
         attempts_made=claim.attempts_made,
         failing_for=claim.failing_for,
         failure_policy=claim.failure_policy,
-        schedule=schedules.schedule_of(claim.retry_schedule),
+        schedule=retry_schedules.schedule_of(claim.retry_schedule),
     )
     return Ended(
         claim=claim,

@@ -8,8 +8,9 @@ from itertools import pairwise
 import pytest
 from django.db.models.functions import Now
 
-from events import circuit_upkeep, deactivation, outcomes, schedules
+from events import circuit_upkeep, deactivation, outcomes
 from events.models import Circuit, CircuitTransition, Delivery, DeliveryAttempt, Subscription
+from instances import retry_schedules
 from instances.models import Instance, Organization
 from tests.events.conftest import publish
 from tests.events.failing import (
@@ -30,7 +31,7 @@ DAYS_73 = 262_144
 
 def use_up_retries(*, of: int) -> None:
     """Let this delivery have failed so often and so long that the next failure is its last."""
-    schedule = schedules.PRESETS[schedules.DEFAULT]
+    schedule = retry_schedules.PRESETS[retry_schedules.DEFAULT]
     Delivery.objects.filter(pk=of).update(
         attempts_made=len(schedule.steps), first_failed_at=Now() - schedule.end, next_attempt_at=Now() - schedule.end
     )
