@@ -16,6 +16,7 @@ from events import (
     alerts,
     callback_upkeep,
     circuit_upkeep,
+    decisions,
     doorbell,
     inboxes,
     ordering,
@@ -80,6 +81,23 @@ def sweep_inboxes(**_from_newer_releases: Any) -> None:
 
 
 @shared_task(ignore_result=True)
+def alert(**_from_newer_releases: Any) -> None:
+    """Tell people what happened to their receivers."""
+    close_old_connections()
+    # Whatever happens from here on rings again.
+    doorbell.ALERTS.answer()
+    alerts.tell()
+
+
+@shared_task(ignore_result=True)
+def tend_circuits(**_from_newer_releases: Any) -> None:
+    """Warn of receivers that go on failing, and tell people what they have not been told."""
+    close_old_connections()
+    circuit_upkeep.tend()
+    alerts.tell()
+
+
+@shared_task(ignore_result=True)
 def tend_lines(**_from_newer_releases: Any) -> None:
     """Let go what waits for an older delivery that was deleted."""
     close_old_connections()
@@ -100,25 +118,9 @@ def prune(**_from_newer_releases: Any) -> None:
 
 
 @shared_task(ignore_result=True)
-def alert(**_from_newer_releases: Any) -> None:
-    """Tell people what happened to their receivers."""
-    close_old_connections()
-    # Whatever happens from here on rings again.
-    doorbell.ALERTS.answer()
-    alerts.tell()
-
-
-@shared_task(ignore_result=True)
-def tend_circuits(**_from_newer_releases: Any) -> None:
-    """Warn of receivers that go on failing, and tell people what they have not been told."""
-    close_old_connections()
-    circuit_upkeep.tend()
-    alerts.tell()
-
-
-@shared_task(ignore_result=True)
 def forget_old(**_from_newer_releases: Any) -> None:
     """Delete what nobody needs any more: once an hour is enough."""
     close_old_connections()
     inboxes.forget_parted()
     callback_upkeep.forget_old()
+    decisions.forget_old()
