@@ -22,6 +22,7 @@ from events.received import Notification
 from events.receiver import Receiver
 from events.record import record
 from events.signature_checks import verify_elements, verify_standard
+from events.subscriptions import HELD_BACK
 from instances import provisioning
 from instances.models import Instance
 from instances.signing_keys import SigningKey, stored
@@ -221,9 +222,9 @@ def test_off_lets_go_only_what_was_claimed_before_and_on_leaves_nothing_out(owne
     with again_and_again(publishing(instance), drain, drain):
         for _ in range(TOGGLES):
             switch(chance.random() < 0.5)
+            threading.Event().wait(chance.random() * PAUSE_SECONDS / 2)
         switch(False)
-        recorded = Event.objects.count()
-        until(lambda: Event.objects.count() > recorded)
+        until(lambda: Delivery.objects.filter(next_attempt_at=HELD_BACK).count() > 2)
         switch(True)
     drain()
 
