@@ -26,7 +26,7 @@ from events.claims import LEASE, Claim
 from events.clerk import Clerk
 from events.models import Delivery
 from events.outcomes import DATABASE_AWAY, Ended
-from events.retries import ErrorClass, Try
+from events.retries import ErrorClass, Try, Verdict
 from events.windows import Windows
 from instances import retry_schedules, signing_keys
 from instances.encryption import KeyMissing
@@ -190,21 +190,22 @@ class _Drain:
 
     def _start(self) -> None:
         """Send what waits, one of each lane in turn, as far as requests may be under way at once."""
+        latest = time.monotonic() - FRESH_SECONDS
         with self._clerk.lock:
             for lane in (Delivery.LIVE, Delivery.AGAIN):
                 queues = [queue for key, queue in self._waiting.items() if key[0] == lane]
                 while queues:
-                    queues = [queue for queue in queues if self._start_next(queue)]
+                    queues = [queue for queue in queues if self._start_next(queue, latest)]
         self._waiting = {key: queue for key, queue in self._waiting.items() if queue}
 
-    def _start_next(self, queue: deque[Claim]) -> bool:
+    def _start_next(self, queue: deque[Claim], latest: float) -> bool:
         """Send the first of a lane, if it may be. Says whether to go on with this lane."""
         claim = queue[0]
-        if claim.claimed_at < time.monotonic() - FRESH_SECONDS:
+        if claim.claimed_at < latest:
             self._give_back([queue.popleft()])
         elif (keys := self._signing_keys(claim)) is None:
             self._give_back([queue.popleft()], wait=retries.OWN_FAULT_WAIT)
-        elif self._windows.may_start(claim):
+        elif self._windows.start(claim):
             self._send(queue.popleft(), keys)
         else:
             return False
@@ -219,7 +220,6 @@ class _Drain:
             is_legacy_signed_by_old=claim.is_legacy_signed_by_old,
             timestamp=int(time.time()),
         )
-        self._windows.start(claim)
         self._sent[claim.delivery_id] = claim
         self._sender.start(OutboundRequest(claim.delivery_id, claim.url, headers, claim.body))
 
@@ -236,7 +236,10 @@ class _Drain:
                 self._keys[encrypted] = None
                 logger.exception("signing key not readable, nothing sent", extra={"instance": claim.instance_id})
         keys = self._keys[encrypted]
-        return None if keys is None else signing_keys.alive(keys, at=claim.database_now())
+        if keys is None:
+            return None
+        lasting = [key.text for key in keys if key.ends_at is None]
+        return lasting if len(lasting) == len(keys) else signing_keys.alive(keys, at=claim.database_now())
 
     def _take(self, answers: list[Outcome]) -> None:
         now = time.monotonic()
@@ -283,9 +286,25 @@ class _Drain:
 
 
 def _judged(claim: Claim, outcome: Outcome) -> Ended:
-    error_class = ErrorClass(outcome.error_class)
-    if outcome.status is not None and error_class == ErrorClass.NONE:
-        error_class = retries.error_class_of(outcome.status)
+    error_class = ErrorClass(outcome.error_class) if outcome.status is None else retries.error_class_of(outcome.status)
+    if error_class is ErrorClass.NONE:  # nearly always
+        verdict, retry_after = retries.success(attempts_made=claim.attempts_made), None
+    else:
+        verdict, retry_after = _judged_failure(claim, outcome, error_class)
+    return Ended(
+        claim=claim,
+        verdict=verdict,
+        started_at=outcome.started_at,
+        duration_ms=outcome.duration_ms,
+        status=outcome.status,
+        error_class=error_class,
+        error=outcome.error,
+        excerpt=outcome.excerpt,
+        retry_after=retry_after,
+    )
+
+
+def _judged_failure(claim: Claim, outcome: Outcome, error_class: ErrorClass) -> tuple[Verdict, timedelta | None]:
     failing_for = claim.failing_for
     if failing_for is not None:
         failing_for += timedelta(seconds=time.monotonic() - claim.claimed_at)
@@ -300,14 +319,4 @@ def _judged(claim: Claim, outcome: Outcome) -> Ended:
         failure_policy=claim.failure_policy,
         schedule=retry_schedules.schedule_of(claim.retry_schedule),
     )
-    return Ended(
-        claim=claim,
-        verdict=retries.judge(attempt, chance=random.random()),
-        started_at=outcome.started_at,
-        duration_ms=outcome.duration_ms,
-        status=outcome.status,
-        error_class=error_class,
-        error=outcome.error,
-        excerpt=outcome.excerpt,
-        retry_after=attempt.retry_after,
-    )
+    return retries.judge(attempt, chance=random.random()), attempt.retry_after

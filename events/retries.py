@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import cache
 from typing import Literal
 
 from connectors.budgets import Budget
@@ -100,10 +101,16 @@ def error_class_of(status: int) -> ErrorClass:
     return ErrorClass.HTTP_4XX if status < 500 else ErrorClass.HTTP_5XX
 
 
+@cache
+def success(*, attempts_made: int) -> Verdict:
+    """Of an attempt after so many others."""
+    return Verdict(state=Delivery.DELIVERED, attempts_made=attempts_made + 1)
+
+
 def judge(attempt: Try, *, chance: float) -> Verdict:
     """Decide after an attempt. `chance`, in [0, 1), spreads retries; it never makes one earlier."""
     if attempt.error_class == ErrorClass.NONE:
-        return Verdict(state=Delivery.DELIVERED, attempts_made=attempt.attempts_made + 1)
+        return success(attempts_made=attempt.attempts_made)
     if attempt.error_class == ErrorClass.INTERNAL:
         wait = OWN_FAULT_WAIT + _jitter(OWN_FAULT_WAIT, chance)
         return Verdict(state=Delivery.PENDING, attempts_made=attempt.attempts_made, wait=wait)

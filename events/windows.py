@@ -65,18 +65,23 @@ class Windows:
         room = min(room - sum(ask.most for ask in asks), 2 * self._most_replayed - self._replayed)
         return asks + _shared_out(again, room=room)
 
-    def may_start(self, claim: Claim) -> bool:
-        """Whether there is a place for one more of this subscription, organization and lane."""
-        free = self.places - self.started
-        most = TIMES_WHAT_IS_FREE * free
+    def start(self, claim: Claim) -> bool:
+        """Give this one a place, if there is one for its subscription, organization and lane."""
         window = self._windows[claim.subscription_id]
-        return (
-            free > 0
-            and window.started < window.size
-            and window.started < most
-            and self._of_organization[claim.organization_id] < most
-            and (claim.lane == Delivery.LIVE or self._replayed_started < self._most_replayed)
-        )
+        most = TIMES_WHAT_IS_FREE * (self.places - self.started)
+        if (
+            window.started >= min(window.size, most)
+            or self._of_organization[claim.organization_id] >= most
+            or (claim.lane == Delivery.AGAIN and self._replayed_started >= self._most_replayed)
+        ):
+            return False
+        window.ahead -= 1
+        window.started += 1
+        self.ahead -= 1
+        self.started += 1
+        self._of_organization[claim.organization_id] += 1
+        self._replayed_started += claim.lane == Delivery.AGAIN
+        return True
 
     def took(self, claims: Sequence[Claim]) -> None:
         """These were claimed and wait."""
@@ -91,16 +96,6 @@ class Windows:
         for claim in claims:
             self._windows[claim.subscription_id].ahead -= 1
             self._replayed -= claim.lane == Delivery.AGAIN
-
-    def start(self, claim: Claim) -> None:
-        """This one waits no longer."""
-        window = self._windows[claim.subscription_id]
-        window.ahead -= 1
-        window.started += 1
-        self.ahead -= 1
-        self.started += 1
-        self._of_organization[claim.organization_id] += 1
-        self._replayed_started += claim.lane == Delivery.AGAIN
 
     def end(self, claim: Claim, *, seconds: float, is_timeout: bool, now: float) -> None:
         """This one has been answered, or has failed."""

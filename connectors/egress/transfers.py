@@ -161,12 +161,11 @@ class Slot:
 
 def header_lines(headers: Sequence[tuple[str, str]]) -> list[str | bytes]:
     """As libcurl wants them. Raises ValueError, without the value, for one that would break out of its line."""
-    lines: list[str | bytes] = [f"{name}: {value}" if value else f"{name};" for name, value in headers]
-    joined = "".join(lines)  # type: ignore[arg-type]  # text so far; one look instead of one per header
+    texts = [f"{name}: {value}" if value else f"{name};" for name, value in headers]
+    joined = "".join(texts)  # one look instead of one per header
     if "\n" in joined or "\r" in joined or "\0" in joined:
         raise ValueError("A header of the request contains a line break")
-    if not joined.isascii():
-        lines = [line.encode() for line in lines if isinstance(line, str)]
+    lines: list[str | bytes] = [*texts] if joined.isascii() else [text.encode() for text in texts]
     # libcurl adds these two of its own accord unless told otherwise.
     lines.append("Expect:")
     if not any(len(name) == 12 and name.lower() == "content-type" for name, _ in headers):

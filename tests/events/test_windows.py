@@ -45,8 +45,7 @@ def fill(places: Windows, of: Claim) -> int:
     """Start as many as may be."""
     count = 0
     places.took([of])
-    while places.may_start(of):
-        places.start(of)
+    while places.start(of):
         places.took([of])
         count += 1
     places.gave_back([of])
@@ -56,7 +55,7 @@ def fill(places: Windows, of: Claim) -> int:
 def answer(places: Windows, of: Claim, *, times: int, seconds: float = 0.01) -> None:
     for _ in range(times):
         places.took([of])
-        places.start(of)
+        assert places.start(of)
         places.end(of, seconds=seconds, is_timeout=False, now=0.0)
 
 
@@ -150,8 +149,7 @@ def test_what_ends_or_is_given_back_leaves_nothing_behind(history):
     for number, seconds in history:
         one = claim(number, lane=number % 2)
         table.took([one, one])
-        if table.may_start(one):
-            table.start(one)
+        if table.start(one):
             table.end(one, seconds=seconds, is_timeout=False, now=0.0)
             table.gave_back([one])
         else:
@@ -169,4 +167,4 @@ def test_receivers_that_have_nothing_under_way_are_forgotten_when_they_are_many(
         answer(table, claim(number), times=1)
 
     assert len(table._windows) <= 11
-    table.start(claim(1))
+    assert table.start(claim(1))
