@@ -74,8 +74,8 @@ def begin_again(
     up_to: int,
     asked_at: datetime,
     most: int,
-) -> tuple[int, int]:
-    """Begin the next deliveries again that match, for this replay. Returns how many, and the last of them.
+) -> list[int]:
+    """Begin the next deliveries again that match, for this replay. Returns their ids, in order.
 
     Those that have changed since `asked_at` were sent since, or are on their way. They are locked in the order of
     their ids, as by everybody.
@@ -85,15 +85,16 @@ def begin_again(
     values |= {"after": after, "up_to": up_to, "asked_at": asked_at}
     chosen = _IDS + matching + _NEXT + _ACTIVE + _LOCKED
     cursor.execute(SQL("WITH chosen AS MATERIALIZED ({}) {}").format(chosen, _BEGIN), values)
-    row: tuple[int, int] | None = cursor.fetchone()
-    assert row is not None
-    return row
+    return sorted(delivery_id for (delivery_id,) in cursor)
 
 
 def count_deactivated(
     cursor: Cursor[Any], organization: Organization, wanted: Wanted, *, after: int, up_to: int, asked_at: datetime
 ) -> int:
     """How many of these match and are not begun, since their subscriptions are deactivated."""
+    cursor.execute(_ANY_DEACTIVATED, [organization.pk])
+    if cursor.fetchone() is None:
+        return 0
     matching, values = _matching(organization, wanted)
     values |= {"after": after, "up_to": up_to, "asked_at": asked_at}
     cursor.execute(_COUNT + matching + _NEXT + _DEACTIVATED, values)
@@ -176,14 +177,12 @@ SELECT count(*), coalesce(sum(octet_length(event.body)), 0)::bigint, min(event.c
     coalesce(min(delivery.id), 0), coalesce(max(delivery.id), 0)""")
 _IDS = SQL("SELECT delivery.id")
 _COUNT = SQL("SELECT count(*)")
+_ANY_DEACTIVATED = "SELECT FROM events_subscription WHERE organization_id = %b AND state <> 'active' LIMIT 1"
 _SUBSCRIPTIONS = SQL("SELECT DISTINCT subscription.id")
 _BEGIN = SQL("""
-, begun AS (
-    UPDATE events_delivery AS delivery SET
-        state = 'pending', attempts_made = 0, first_failed_at = NULL, lane = %(lane)s, replay_id = %(replay_id)s,
-        next_attempt_at = statement_timestamp(), updated_at = statement_timestamp()
-    FROM chosen WHERE delivery.id = chosen.id
-    RETURNING delivery.id
-)
-SELECT count(*), coalesce(max(id), 0) FROM begun
+UPDATE events_delivery AS delivery SET
+    state = 'pending', attempts_made = 0, first_failed_at = NULL, lane = %(lane)s, replay_id = %(replay_id)s,
+    next_attempt_at = statement_timestamp(), updated_at = statement_timestamp()
+FROM chosen WHERE delivery.id = chosen.id
+RETURNING delivery.id
 """)

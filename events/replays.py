@@ -18,7 +18,7 @@ from django.db.models import Count
 from django.db.models.functions import Now
 from psycopg import Cursor
 
-from events import doorbell, replay_matches, subscriptions
+from events import doorbell, ordering, replay_matches, subscriptions
 from events.models import Delivery, Replay, Subscription
 from events.plain_cursor import follow_indexes, plain_cursor
 from events.replay_requests import ReplayChange, ReplayRequest, Wanted
@@ -141,7 +141,7 @@ def _go_on(cursor: Cursor[Any], replay: Replay, *, most: int) -> tuple[int, bool
     cursor.execute(_LOOK_AHEAD, [replay.position, replay.last_id, LOOKED_AT])
     up_to = cursor.fetchone()[0] or replay.last_id  # type: ignore[index]  # an aggregate always has a row
     began_at = replay.position
-    begun, last_begun = replay_matches.begin_again(
+    begun = replay_matches.begin_again(
         cursor,
         replay.organization,
         wanted,
@@ -151,8 +151,9 @@ def _go_on(cursor: Cursor[Any], replay: Replay, *, most: int) -> tuple[int, bool
         asked_at=replay.created_at,
         most=most,
     )
-    replay.position = last_begun if begun == most else up_to
-    replay.begun += begun
+    ordering.line_up_again(cursor, begun)
+    replay.position = begun[-1] if len(begun) == most else up_to
+    replay.begun += len(begun)
     replay.passed_over += replay_matches.count_deactivated(
         cursor,
         replay.organization,
@@ -161,7 +162,7 @@ def _go_on(cursor: Cursor[Any], replay: Replay, *, most: int) -> tuple[int, bool
         up_to=replay.position,
         asked_at=replay.created_at,
     )
-    return begun, replay.position >= replay.last_id
+    return len(begun), replay.position >= replay.last_id
 
 
 def _allowed(base: datetime, now: datetime, *, rate: int) -> int:

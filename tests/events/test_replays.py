@@ -12,17 +12,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
 from events import replay_matches, replays
 from events.deliver import drain
 from events.models import Circuit, Delivery, Event, Replay, Subscription
+from events.record import record
 from events.replay_requests import ReplayChange, parse
 from instances.errors import Conflict
 from instances.models import Instance
-from tests.events.conftest import make_instance, publish
+from tests.events.conftest import POLLED_AT, change, make_instance, publish
 from tests.events.draining import with_commits
 from tests.events.sink import Sink
 
@@ -201,6 +202,21 @@ class TestBeginning:
 
         replays.change(first, ReplayChange(state=Replay.CANCELLED, rate=None))
         assert ask(instance).state == Replay.RUNNING
+
+
+class TestOrder:
+    def test_what_waited_in_line_lines_up_again(self, owner, sink):
+        instance = make_instance(owner, sink.url, ordering="object")
+        with transaction.atomic():
+            for version in ("1", "2"):
+                record(instance=instance, changes=[change(7, version=version)], source="poll", polled_at=POLLED_AT)
+        end(instance, state=Delivery.QUEUED)
+
+        go_on(ask(instance, rate=1000))
+        # The second goes when the first has been taken.
+        assert (drain().delivered, drain().delivered) == (1, 1)
+
+        assert [received.json["id"] for received in sink.received] == sorted(Event.objects.values_list("pk", flat=True))
 
 
 class TestDeactivatedSubscriptions:

@@ -11,8 +11,8 @@ from django.db import connection
 from django.db.models.functions import Now
 
 from config.celery import app
-from events import doorbell, tasks
-from events.models import Callback, Delivery, Event
+from events import doorbell, replay_requests, replays, tasks
+from events.models import Callback, Delivery, Event, Replay
 from tests.events.conftest import publish
 from tests.factories import InboxFactory
 
@@ -122,3 +122,24 @@ def test_old_events_are_forgotten_under_the_name_that_beat_uses(settings, instan
 
     assert not Event.objects.filter(pk=event.pk).exists()
     assert {entries[tasks.prune.name], entries[tasks.tend_lines.name]} == {"callbacks"}
+
+
+def test_replays_go_on_when_beat_says_so(settings):
+    (entry,) = [one for one in settings.CELERY_BEAT_SCHEDULE.values() if one["task"] == "events.tasks.replay"]
+
+    assert entry["schedule"] <= 1
+    assert app.amqp.router.route({}, entry["task"])["queue"].name == entry["options"]["queue"] == "callbacks"
+
+
+def test_a_message_of_a_newer_release_lets_replays_go_on(instance, owner, running_worker):
+    publish(instance)
+    Delivery.objects.update(state=Delivery.DELIVERED)
+    replay = replays.create(
+        user=owner, organization=owner.organization, asked=replay_requests.parse({"instanceId": instance.pk})
+    )
+
+    tasks.replay(shard=3)
+
+    replay.refresh_from_db()
+    assert (replay.begun, replay.state) == (1, Replay.FINISHED)
+    assert Delivery.objects.get().state == Delivery.PENDING
