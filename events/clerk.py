@@ -169,11 +169,14 @@ class Clerk:
         is_look_due = now >= self._next_look_at
         if not self._is_claiming or not (is_look_due or self._may_claim()):
             return
+        with self.lock:
+            # Until it is known what this finds, or else the drain might end without it.
+            has_looked, self._has_looked = self._has_looked, False
         with transaction.atomic(), plain_cursor() as cursor:
             follow_indexes(cursor)
             found = self._permitted(cursor, now)
             if is_look_due:
-                self._look(cursor)
+                has_looked = self._look(cursor)
             with self.lock:
                 asks = self._windows.asks(self._lanes, now=now)
             taken = claims.take(cursor, asks)
@@ -185,6 +188,7 @@ class Clerk:
             self._lanes = _unfinished(self._lanes, asks=asks, taken=taken)
             self.found += (wanted := [claim for claim in (*found, *taken) if claim.is_wanted])
             self._windows.took(wanted)
+            self._has_looked = has_looked
         self._tell()
 
     def _permitted(self, cursor: Cursor[Any], now: float) -> list[Claim]:
@@ -193,15 +197,16 @@ class Clerk:
         self._next_permit_at = now + PERMIT_SECONDS
         return claims.take_permitted(cursor, circuits.permits(cursor, most=self._windows.places))
 
-    def _look(self, cursor: Cursor[Any]) -> None:
+    def _look(self, cursor: Cursor[Any]) -> bool:
+        """Find lanes with something due. Returns whether all have been looked at."""
         began = time.monotonic()
         found, position = lanes.look(cursor, after=self._position)
         with self.lock:
             self._lanes = found if self._position == lanes.BEGINNING else [*self._lanes, *found]
             self._position = position
-            self._has_looked = position == lanes.BEGINNING
         ended = time.monotonic()
         self._next_look_at = ended + max(LOOK_SECONDS, TIMES_A_LOOK * (ended - began))
+        return position == lanes.BEGINNING
 
     def _tell(self) -> None:
         with self._news:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Cursor
 
 from connectors.budgets import Budget
-from events import breaker, circuit_rows, queued, subscriptions, transitions
+from events import breaker, circuit_rows, ordering, queued, subscriptions, transitions
 from events.breaker import Breaker, Tally
 from events.models import Circuit, Subscription
 from events.retries import AFRESH, GONE, TOO_MANY_REQUESTS
@@ -45,7 +45,11 @@ def carry_out(cursor: Cursor[Any], ended: Sequence[Ended]) -> Sequence[Ended]:
     for one in telling:
         if (found := held.get(one.claim.subscription_id)) is not None and found.url == one.claim.url:
             by_subscription.setdefault(one.claim.subscription_id, []).append(one)
-    _count(cursor, by_subscription, held)
+    happened = _count(cursor, by_subscription, held)
+    if happened:
+        # Before deliveries are locked, as everywhere.
+        ordering.lock(cursor, ended)
+        _follow_up(cursor, happened)
     return [
         replace(one, verdict=AFRESH)
         if one.verdict.deactivates and (found := held.get(one.claim.subscription_id)) and found.url != one.claim.url
@@ -110,14 +114,18 @@ def _hold(cursor: Cursor[Any], telling: Sequence[Ended]) -> Mapping[int, _Held]:
     return {key: _Held(url, state == Subscription.ACTIVE) for key, url, state in cursor}
 
 
-def _count(cursor: Cursor[Any], ended: Mapping[int, Sequence[Ended]], held: Mapping[int, _Held]) -> None:
+def _count(
+    cursor: Cursor[Any], ended: Mapping[int, Sequence[Ended]], held: Mapping[int, _Held]
+) -> Sequence[Transition]:
+    """Write down what these outcomes say about their receivers. Returns what that made happen."""
     tallies = {key: tally_of(ones) for key, ones in ended.items()}
     dying = {key for key, ones in ended.items() if any(one.verdict.deactivates for one in ones)}
     makes = {key for key, tally in tallies.items() if tally.unrelieved or tally.failures} | dying
     locked = circuit_rows.lock(cursor, tallies.keys(), makes=makes)
     if locked.now is None:
-        return
-    now, changed, happened = locked.now, {}, []
+        return []
+    now, changed = locked.now, {}
+    happened: list[Transition] = []
     delivered = _last_delivered(cursor, ended)
     for key, before in locked.breakers.items():
         current = breaker.after(before, tallies[key], now=now, is_deactivated=not held[key].is_active)
@@ -131,6 +139,10 @@ def _count(cursor: Cursor[Any], ended: Mapping[int, Sequence[Ended]], held: Mapp
         changed[key] = current
     circuit_rows.save(cursor, changed, now=now)
     transitions.record(cursor, happened)
+    return happened
+
+
+def _follow_up(cursor: Cursor[Any], happened: Sequence[Transition]) -> None:
     for one in happened:
         if one.kind == transitions.DEACTIVATED:
             subscriptions.deactivate(cursor, one.subscription_id, reason=one.reason)

@@ -14,7 +14,7 @@ from events import doorbell, ordering
 from events.plain_cursor import follow_indexes
 
 AT_ONCE = 5_000
-MOST_BROUGHT_FORWARD = 1_000
+LOOKED_THROUGH = 10_000
 
 
 def put_aside(cursor: Cursor[Any], subscription_id: int, *, most: int = AT_ONCE) -> int:
@@ -38,8 +38,12 @@ def let_go(cursor: Cursor[Any], subscription_id: int, *, most: int = AT_ONCE) ->
 
 
 def bring_forward(cursor: Cursor[Any], subscription_id: int) -> None:
-    """Do not wait any longer for the next try of what failed: the receiver is back. In their order among the others."""
-    cursor.execute(_BRING_FORWARD, [ordering.WAITS, subscription_id, MOST_BROUGHT_FORWARD])
+    """Do not wait any longer for the next try of what failed: the receiver is back. In their order among the others.
+
+    Looks at the oldest only, which are the ones that were tried.
+    """
+    follow_indexes(cursor)
+    cursor.execute(_BRING_FORWARD, [subscription_id, LOOKED_THROUGH, ordering.WAITS])
 
 
 _PUT_ASIDE = """
@@ -62,10 +66,12 @@ RETURNING delivery.id
 
 _BRING_FORWARD = """
 WITH retried AS (
-    SELECT id FROM events_delivery
-    WHERE lane IN (0, 1) AND state = 'pending' AND next_attempt_at > statement_timestamp() AND next_attempt_at < %b
-        AND subscription_id = %b AND first_failed_at IS NOT NULL AND leased_until IS NULL
-    ORDER BY id LIMIT %b FOR UPDATE SKIP LOCKED
+    SELECT delivery.id FROM events_delivery AS delivery
+    JOIN (
+        SELECT id FROM events_delivery WHERE subscription_id = %b AND state = 'pending' ORDER BY id LIMIT %b
+    ) AS oldest USING (id)
+    WHERE delivery.first_failed_at IS NOT NULL AND delivery.leased_until IS NULL AND delivery.next_attempt_at < %b
+    ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED
 )
 UPDATE events_delivery AS delivery SET next_attempt_at = delivery.created_at, updated_at = statement_timestamp()
 FROM retried WHERE delivery.id = retried.id

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from datetime import timedelta
+from itertools import accumulate
 
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from events import circuits, outcomes, subscriptions
+from events import circuits, outcomes, subscriptions, windows
 from events.circuits import Permit
-from events.models import Circuit, Delivery, Subscription
+from events.deliver import drain
+from events.models import Circuit, Delivery, Event, Subscription
 from events.plain_cursor import plain_cursor
 from instances.models import Organization
 from tests.events.conftest import make_instance, publish
-from tests.events.draining import with_commits
+from tests.events.draining import drain_apart, with_commits
 from tests.events.failing import circuit_of, go_round, kinds, pass_time, take, told
+from tests.events.sink import Sink
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -173,6 +178,34 @@ class TestProbes:
         assert circuit_of(failing).trips == 2
         assert kinds(failing) == ["opened"]
 
+    @pytest.mark.parametrize("seed", range(2))
+    def test_whatever_happens_two_workers_send_to_it_no_more_than_it_lets_through(self, failing, instance, seed):
+        chances = random.Random(seed)
+        probed_at, now, recovering_at, seen = -3600.0, 0.0, 0.0, set()
+        for number in range(20):
+            step = chances.choice([0.0, 0.2, 1.0, 20.0, 61.0, 400.0])
+            pass_time(step)
+            now += step
+            publish(instance, chances.randrange(3), first=100 + 10 * number)
+            circuit = Circuit.objects.filter(subscription=failing).first()
+            seen.add(circuit.state if circuit else None)
+            batches = [take(limit=chances.choice([1, 50])), take()]
+            count = sum(len(batch) for batch in batches)
+            if circuit is not None and circuit.state == Circuit.OPEN:
+                assert count <= 1
+                if count:
+                    assert now - probed_at >= 29
+                    probed_at = now
+            elif circuit is not None and circuit.state == Circuit.RECOVERING:
+                assert count <= 2 ** (now - recovering_at + 2)
+            for claimed in batches:
+                status = chances.choice([200, 200, 500, 500, 429])
+                outcomes.write([told(claim, status) for claim in claimed])
+            circuit = Circuit.objects.filter(subscription=failing).first()
+            if circuit is not None and circuit.state == Circuit.RECOVERING and circuit.recovering_claims == 0:
+                recovering_at = now
+        assert {Circuit.OPEN, Circuit.RECOVERING} <= seen
+
 
 class TestRecovering:
     def test_everything_is_sent_once_in_order_slowly_at_first(self, failing, instance):
@@ -229,3 +262,54 @@ class TestBeginningAfresh:
 
         assert len(take()) == 12
         assert kinds(failing) == ["opened", "closed"]
+
+
+class TestOverHttp:
+    def test_what_waited_for_a_receiver_reaches_it_once_and_in_order(self, instance, subscription, sink):
+        sink.answer(500)
+        publish(instance, 30)
+        drain()
+        tried = len(sink.received)
+        pass_time(25)
+        assert drain().attempts == 0
+        pass_time(10)
+        assert drain().attempts == 1
+
+        sink.answer(200)
+        sink.received.clear()
+        pass_time(61)
+        batches = []
+        while not batches or circuit_of(subscription).state == Circuit.RECOVERING:
+            before = len(sink.received)
+            drain()
+            # What goes in the same second goes at the same time.
+            batches.append(sorted(one.json["id"] for one in sink.received[max(1, before) :]))
+            pass_time(1)
+        probe = sink.received[0].json["id"]
+        received = [event_id for batch in batches for event_id in batch]
+
+        assert 10 <= tried <= 30
+        assert received == [key for key in Event.objects.order_by("pk").values_list("pk", flat=True) if key != probe]
+        # Between two batches lies a second, and what the machine took.
+        for seconds, count in enumerate(accumulate(len(batch) for batch in batches)):
+            assert count < 2 ** (seconds + 3)
+        assert kinds(subscription) == ["opened", "recovering", "closed"]
+
+    @with_commits
+    def test_one_that_hangs_has_few_requests_and_the_others_have_theirs_answered(self, owner, sink):
+        with Sink() as hanging:
+            hanging.hang()
+            publish(make_instance(owner, hanging.url), 30)
+            others = [make_instance(owner, sink.url) for _ in range(19)]
+            for other in others:
+                publish(other, 3)
+            runner = threading.Thread(target=drain_apart)
+            runner.start()
+            until(lambda: len(sink.received) == 3 * 19 and hanging.received)
+
+            assert len(hanging.received) <= windows.BEGINNING
+            hanging.let_go.set()
+            runner.join(20)
+
+        assert len(hanging.received) == 30
+        assert set(Delivery.objects.values_list("state", flat=True)) == {Delivery.DELIVERED}
