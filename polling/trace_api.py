@@ -9,8 +9,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events.api import ApiView, named_instance, shows_bodies
+from events.attempts_api import attempt_object
 from events.decisions import LONGEST_ID
-from events.models import DeliveryAttempt
 from events.traced_events import TracedDelivery
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of
 from instances.errors import InvalidRequest
@@ -91,22 +91,8 @@ def _delivery_object(delivery: TracedDelivery, *, shows_bodies: bool) -> dict[st
         "status": delivery.status,
         "detail": delivery.detail,
         "nextAttemptDate": _moment(delivery.next_attempt_at),
-        "attempts": [_attempt_object(one, shows_bodies=shows_bodies) for one in delivery.attempts],
+        "attempts": [attempt_object(one, shows_bodies=shows_bodies) for one in delivery.attempts],
     }
-
-
-def _attempt_object(attempt: DeliveryAttempt, *, shows_bodies: bool) -> dict[str, Any]:
-    fields: dict[str, Any] = {
-        "number": attempt.number,
-        "startedDate": timestamp(attempt.started_at),
-        "durationMs": attempt.duration_ms,
-        "status": attempt.status,
-        "errorClass": attempt.error_class,
-        "error": attempt.error,
-    }
-    if shows_bodies:
-        fields["responseExcerpt"] = attempt.response_excerpt
-    return fields
 
 
 def _moment(moment: datetime | None) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from events.descriptions.attempts import ATTEMPT
 from events.models import Event
 from events.where import STATUSES
 from instances.describing import (
@@ -22,16 +23,6 @@ from instances.describing import (
 from polling import trace
 from polling.trace_api import TraceView
 
-ATTEMPT = record_of(
-    "responseExcerpt",
-    number=NUMBER,
-    startedDate=TIMESTAMP,
-    durationMs=NUMBER,
-    status={"type": ["integer", "null"], "description": "HTTP; null where there was no answer"},
-    errorClass={**TEXT, "description": "Blank for success"},
-    error=TEXT,
-    responseExcerpt={**TEXT, "description": "The first bytes of the answer; not for viewers"},
-)
 DELIVERY = record_of(
     subscriptionId=NUMBER,
     host=TEXT,

@@ -78,7 +78,7 @@ class TestWhatWasPolled:
         assert (delivery["status"], delivery["host"]) == ("retry", "127.0.0.1")
         assert delivery["nextAttemptDate"] == timestamp(Delivery.objects.get().next_attempt_at)
         [attempt] = delivery["attempts"]
-        assert (attempt["number"], attempt["status"], attempt["errorClass"]) == (1, 500, "http_5xx")
+        assert (attempt["number"], attempt["status"], attempt["budget"]) == (1, 500, "receiver")
         assert attempt["responseExcerpt"] == "out of order"
         assert "HTTP 500" in found["summary"]
 
