@@ -79,7 +79,7 @@ def claim(*, limit: int) -> list[Claim]:
     """Take up to `limit` due deliveries, of all lanes alike."""
     claims: list[Claim] = []
     with transaction.atomic(), plain_cursor() as cursor:
-        follow_indexes(cursor)
+        follow_indexes(cursor, is_planned_once=True)
         while left := limit - len(claims):
             seen, _ = lanes.look(cursor)
             share = max(1, left // max(1, len(seen)))
@@ -112,7 +112,7 @@ def take_permitted(cursor: Cursor[Any], permits: Sequence[Permit]) -> list[Claim
 def _taken(cursor: Cursor[Any], statement: str, asks: Sequence[Ask]) -> list[Claim]:
     claimed_at = time.monotonic()
     columns = [[getattr(ask, name) for ask in asks] for name in ("lane", "subscription_id", "most")]
-    cursor.execute(statement, [*columns, LEASE], binary=True)
+    cursor.execute(statement, [*columns, LEASE], binary=True, prepare=True)
     return [Claim(*(*row, claimed_at)) for row in cursor]
 
 

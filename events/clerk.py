@@ -173,7 +173,7 @@ class Clerk:
             # Until it is known what this finds, or else the drain might end without it.
             has_looked, self._has_looked = self._has_looked, False
         with transaction.atomic(), plain_cursor() as cursor:
-            follow_indexes(cursor)
+            follow_indexes(cursor, is_planned_once=True)
             found = self._permitted(cursor, now)
             if is_look_due:
                 has_looked = self._look(cursor)

@@ -33,7 +33,7 @@ def look(cursor: Cursor[Any], *, after: Position = BEGINNING) -> tuple[Sequence[
     What is leased is not due. Subscriptions whose circuit is not closed, or whose receiver asked for patience, are left
     out: what may go there is permitted by `circuits`.
     """
-    cursor.execute(_LOOK, [*after, LOOKED_AT_ONCE], binary=True)
+    cursor.execute(_LOOK, [*after, LOOKED_AT_ONCE], binary=True, prepare=True)
     lanes, position = [], BEGINNING
     for number, subscription_id, organization_id, seen in cursor:
         if organization_id is not None:

@@ -74,12 +74,12 @@ def write(ended: Sequence[Ended], *, with_attempts: bool = True) -> list[int]:
         ended = deactivation.carry_out(cursor, ended)
         ordering.lock(cursor, ended)
         rows = sorted(ended, key=lambda one: one.claim.delivery_id)
-        follow_indexes(cursor)
-        cursor.execute(_UPDATE, [_json([_state(one) for one in rows])], binary=True)
+        follow_indexes(cursor, is_planned_once=True)
+        cursor.execute(_UPDATE, [_json([_state(one) for one in rows])], binary=True, prepare=True)
         kept = {delivery_id for (delivery_id,) in cursor}
         ordering.advance(cursor, [one for one in rows if one.claim.delivery_id in kept])
         if with_attempts:
-            cursor.execute(_INSERT_ATTEMPTS, [_json([_attempt(one) for one in rows])])
+            cursor.execute(_INSERT_ATTEMPTS, [_json([_attempt(one) for one in rows])], prepare=True)
     return [one.claim.delivery_id for one in rows if one.claim.delivery_id not in kept]
 
 

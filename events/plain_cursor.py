@@ -23,14 +23,16 @@ def plain_cursor() -> Iterator[psycopg.Cursor[Any]]:
         yield cursor
 
 
-def follow_indexes(cursor: psycopg.Cursor[Any]) -> None:
-    """For the rest of this transaction: look rows up one by one through their indexes.
+def follow_indexes(cursor: psycopg.Cursor[Any], *, is_planned_once: bool = False) -> None:
+    """For the rest of this transaction: look rows up one by one through their indexes, and take them in their order.
 
     A queue's statistics are always old. With them the planner now and then reads the whole table for a batch of a
-    few hundred rows, and then a claim costs the more the longer the queue is.
+    few hundred rows, and then a claim costs the more the longer the queue is. `is_planned_once` is for statements that
+    are executed with `prepare=True`: otherwise planning them can take longer than what they do.
     """
-    cursor.execute(_FOLLOW_INDEXES)
+    cursor.execute(_FOLLOW_INDEXES_PLANNED_ONCE if is_planned_once else _FOLLOW_INDEXES, prepare=is_planned_once)
 
 
-_AVOIDED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin")
+_AVOIDED = ("enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin", "enable_sort")
 _FOLLOW_INDEXES = "SELECT " + ", ".join(f"set_config('{setting}', 'off', true)" for setting in _AVOIDED)
+_FOLLOW_INDEXES_PLANNED_ONCE = _FOLLOW_INDEXES + ", set_config('plan_cache_mode', 'force_generic_plan', true)"
