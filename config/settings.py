@@ -84,7 +84,9 @@ _embedded_database = {
 }
 _database: dict[str, Any] = _embedded_database if environment.is_embedding_postgres() else env.db_url("DATABASE_URL")
 # A provider whose callback comes while the database is away wants an answer within seconds.
-_options = {"connect_timeout": 3, **_database.get("OPTIONS", {})}
+# Statements are prepared where the code asks for it, not because they come often; behind some poolers, never.
+_prepare_threshold = None if _database.get("DISABLE_SERVER_SIDE_CURSORS") else 1_000_000
+_options = {"connect_timeout": 3, "prepare_threshold": _prepare_threshold, **_database.get("OPTIONS", {})}
 DATABASES = {"default": {**_database, "CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True, "OPTIONS": _options}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
