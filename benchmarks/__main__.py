@@ -1,6 +1,6 @@
 """`make bench`: every figure as a ratio against the floor and the naive way, from one run.
 
-ARGS='poll', 'delivery', 'callbacks' or 'hub' runs one of them.
+ARGS='poll', 'delivery' or another name runs one of them; ARGS=--help lists all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,10 @@ import sys
 
 from benchmarks.harness import servers
 
-BENCHMARKS = ("poll", "delivery", "callbacks", "hub", "retention")
+BENCHMARKS = (
+    *("poll", "delivery", "tls", "latency", "neighbours", "backlog", "memory"),
+    *("callbacks", "hub", "retention"),
+)
 
 
 def main() -> None:

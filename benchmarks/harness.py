@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import os
 import random
 import shutil
@@ -43,6 +44,8 @@ def servers() -> Iterator[None]:
         from django.core.management import call_command
 
         django.setup()
+        import config.celery  # noqa: F401  # makes the project's application the current one, as every process does
+
         call_command("migrate", interactive=False, verbosity=0)
         gc.collect()
         gc.freeze()  # as the workers do
@@ -69,12 +72,15 @@ def process(*command: str, output: int | None = None) -> Iterator[subprocess.Pop
 
 
 @contextmanager
-def compiled(source: str) -> Iterator[Path]:
-    """A program in C of this directory, in a directory of its own that goes away with the block."""
+def compiled(source: str, *libraries: str) -> Iterator[Path]:
+    """A program in C of this directory, in a directory of its own that goes away with the block.
+
+    Raises CalledProcessError where there is no compiler, or not the headers of a library.
+    """
     home = Path(tempfile.mkdtemp(prefix="switchyard-c-"))
     program = home / Path(source).stem
     try:
-        subprocess.run(["gcc", "-O2", "-o", str(program), str(ROOT / "benchmarks" / source)], check=True)
+        subprocess.run(["gcc", "-O2", "-o", str(program), str(ROOT / "benchmarks" / source), *libraries], check=True)
         yield program
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -107,6 +113,12 @@ def ratio(results: Mapping[str, Sequence[float]], above: str, below: str) -> tup
     """Median, least and greatest of the per-round ratios."""
     each = [a / b for a, b in zip(results[above], results[below], strict=True)]
     return statistics.median(each), min(each), max(each)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The least value that so large a share of them does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(len(ordered) * share) - 1)]
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
