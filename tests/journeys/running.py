@@ -17,8 +17,12 @@ from pathlib import Path
 from typing import Any
 from xmlrpc.client import ServerProxy
 
+import psycopg
+import redis
 import requests
 from supervisor.xmlrpc import SupervisorTransport
+
+from config import embedded
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Short leases, so that a takeover does not take a minute. Longer than any exchange in these journeys.
@@ -31,6 +35,7 @@ QUICK = {
     "DELIVERY_ATTEMPT_SECONDS": "2",
     "DELIVERY_LEASE_SECONDS": "6",
     "LOG_LEVEL": "INFO",
+    "DJANGO_SETTINGS_MODULE": "tests.journeys.impatient_settings",
 }
 PROCESSES = {"postgres", "valkey", "web", "polling", "delivery", "beat"}
 
@@ -83,6 +88,22 @@ class Stack:
             return requests.get(f"{self.url}/elements", timeout=5).status_code == 200
         except requests.RequestException:
             return False
+
+    def pid(self, name: str) -> int:
+        """Of the process, as soon as it runs."""
+        return int(eventually(lambda: self.processes()[name]["pid"]))
+
+    @contextlib.contextmanager
+    def database(self) -> Iterator[psycopg.Connection[Any]]:
+        """Not through the platform."""
+        with psycopg.connect(
+            host=str(self.home / "run"), user="postgres", dbname=embedded.DATABASE, autocommit=True
+        ) as connected:
+            yield connected
+
+    def flush_broker(self) -> None:
+        """Every message and every key, gone."""
+        redis.Redis(unix_socket_path=str(embedded.Valkey(self.home / "run").socket)).flushall()
 
     def kill(self, name: str) -> None:
         """kill -9, as soon as there is a process. Supervisor will start it again."""
