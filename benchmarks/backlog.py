@@ -45,13 +45,14 @@ def finish(organization: int, url: str) -> None:
     """FINISHED deliveries that were delivered, of subscriptions that get nothing any more."""
     from django.db import connection
 
+    from events.models import Subscription
+
+    made = Subscription.objects.bulk_create(
+        Subscription(organization_id=organization, topics=["done"], url=url)
+        for _ in range(max(1, FINISHED // EVENTS_FINISHED))
+    )
+    done = [subscription.pk for subscription in made]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO events_subscription (organization_id, topics, url)"
-            " SELECT %s, ARRAY['done'], %s FROM generate_series(1, %s) RETURNING id",
-            [organization, url, max(1, FINISHED // EVENTS_FINISHED)],
-        )
-        done = [row[0] for row in cursor.fetchall()]
         cursor.execute(
             "WITH made AS (INSERT INTO events_event (organization_id, source, change_count, body)"
             " SELECT %s, 'posted', 0, convert_to('{}', 'utf8') FROM generate_series(1, %s) RETURNING id)"
