@@ -22,6 +22,7 @@ from instances.models import Instance, Organization
 from tests.events.conftest import KEY, make_instance, publish
 from tests.events.draining import drain_apart, make_due, only, wait_of, with_commits
 from tests.events.sink import Sink
+from tests.factories import InstanceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -154,6 +155,26 @@ class TestDelivering:
             assert len(sink.received) == 201
             hanging.let_go.set()
             runner.join()
+
+    def test_a_long_backlog_of_one_organization_does_not_hold_up_another(self, owner, instance, sink):
+        (event,) = publish(instance)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                """WITH copies AS (
+                    INSERT INTO events_event (instance_id, source, change_count, body)
+                    SELECT instance_id, source, 1, '{}' FROM events_event, generate_series(1, 100000) WHERE id = %s
+                    RETURNING id
+                ) INSERT INTO events_delivery (event_id, subscription_id, organization_id, state, attempts_made, epoch)
+                SELECT copies.id, subscription_id, organization_id, 'pending', 0, 0 FROM events_delivery, copies""",
+                [event.pk],
+            )
+        with Sink() as other:
+            publish(make_instance(InstanceFactory.create().user, other.url), 1, first=500)
+
+            drain(is_stopping=lambda: bool(other.received) or len(sink.received) > 2000)
+
+            assert len(other.received) == 1
+            assert 0 < len(sink.received) < 1000
 
 
 class TestFailing:

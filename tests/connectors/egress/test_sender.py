@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.egress import OutboundRequest, Outcome, Resolver, Sender
+from connectors.egress.readiness import HAS_EPOLL
 from tests.connectors.egress.sinks import OK, Sink, answering, dripping, silent
 
 JSON = ("Content-Type", "application/json")
@@ -331,6 +333,61 @@ def test_an_answer_that_drips_holds_its_place_no_longer_than_the_timeout(start, 
 
     assert (outcome.status, outcome.error_class) == (None, "timeout")
     assert outcome.duration_ms < 1500
+
+
+def test_a_receiver_that_says_nothing_is_given_less_time_than_one_that_answers_slowly(start, make_sender):
+    slow = start(dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", b"x", every=0.2))
+    sender = make_sender(first_byte_timeout=0.3, timeout=5.0)
+    sender.start(post(1, start(silent).url()))
+    sender.start(post(2, slow.url()))
+
+    late, answered = finish(sender)
+
+    assert (late.status, late.error_class) == (None, "timeout")
+    assert late.error == "No answer began within 0.3 seconds"
+    assert 300 <= late.duration_ms < 2000
+    assert answered.status == 200
+
+
+def test_a_connection_that_fell_silent_is_not_used_again(start, make_sender):
+    hanging = threading.Event()
+
+    def reply(_sink, received):
+        if received.body == b"hang":
+            hanging.wait(20)
+        yield OK
+
+    sink, sender = start(reply), make_sender(1, first_byte_timeout=0.1)
+    assert one(sender, post(1, sink.url(), body=b"hang")).error_class == "timeout"
+
+    assert one(sender, post(2, sink.url(), body=b"answer")).status == 200
+    assert sink.connections == 2
+    hanging.set()
+
+
+@pytest.mark.skipif(not HAS_EPOLL, reason="without epoll nobody can end a wait")
+def test_another_thread_ends_the_wait(start, make_sender):
+    sender = make_sender(timeout=20)
+    sender.start(post(1, start(silent).url()))
+    threading.Timer(0.05, sender.wake).start()
+
+    began = time.monotonic()
+    assert sender.wait(10) == []
+    assert time.monotonic() - began < 5
+    assert sender.wait(0.05) == []  # what woke it once does not again
+
+
+@pytest.mark.skipif(not HAS_EPOLL, reason="select() sees no such descriptor")
+def test_descriptors_may_be_above_those_that_select_sees(start, make_sender):
+    sink, sender = start(), make_sender()
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        began = time.monotonic()
+        assert one(sender, post(1, sink.url())).status == 200
+        assert time.monotonic() - began < 5
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 def test_closing_breaks_off_what_is_running(start):
