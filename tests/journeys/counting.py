@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 import requests
 
@@ -32,6 +33,7 @@ class Kept:
     """How many were written down."""
     successes: int
     is_leased: bool
+    changed_at: datetime
 
 
 class Feed:
@@ -94,7 +96,7 @@ class Feed:
         with self._stack.database() as database:
             rows = database.execute(
                 "SELECT delivery.id, event_id, state, epoch, count(attempt.id),"
-                " count(attempt.id) FILTER (WHERE error_class = ''), leased_until IS NOT NULL"
+                " count(attempt.id) FILTER (WHERE error_class = ''), leased_until IS NOT NULL, updated_at"
                 " FROM events_delivery AS delivery LEFT JOIN events_deliveryattempt AS attempt"
                 " ON attempt.delivery_id = delivery.id"
                 " WHERE subscription_id = ANY(%s) GROUP BY delivery.id",
@@ -102,9 +104,15 @@ class Feed:
             ).fetchall()
         return {
             number: Kept(
-                event=event, state=state, claims=claims, attempts=attempts, successes=successes, is_leased=is_leased
+                event=event,
+                state=state,
+                claims=claims,
+                attempts=attempts,
+                successes=successes,
+                is_leased=is_leased,
+                changed_at=changed_at,
             )
-            for number, event, state, claims, attempts, successes, is_leased in rows
+            for number, event, state, claims, attempts, successes, is_leased, changed_at in rows
         }
 
     def delivered(self) -> set[int]:
@@ -141,9 +149,9 @@ class Feed:
         assert {number: count for number, count in unwritten.items() if not 0 <= count <= lost[number]} == {}
         assert {number: one for number, one in kept.items() if one.successes > 1} == {}
 
-    def under_way(self) -> list[int]:
-        """What somebody has taken and not written down yet."""
-        return [number for number, one in self.deliveries().items() if one.is_leased]
+    def under_way(self) -> set[tuple[int, int]]:
+        """What somebody has taken and not written down yet, with how often it has been taken."""
+        return {(number, one.claims) for number, one in self.deliveries().items() if one.is_leased}
 
     def _assert_repeats_are_the_same(self) -> None:
         bodies: dict[str, bytes] = {}

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -62,22 +63,22 @@ def kill_its_group(stack: Stack) -> None:
 
 
 def test_deliveries_survive_a_worker_killed_in_mid_request_again_and_again(stack, feed, receiver):
-    lost: Counter[int] = Counter()
+    lost: set[tuple[int, int]] = set()
     for kill in (kill_a_child, kill_the_worker, kill_its_group):
-        begun = receiver.requests_begun
+        before = len(receiver.notifications)
         feed.post(3)
-        eventually(lambda begun=begun: receiver.requests_begun >= begun + 3 * SUBSCRIPTIONS)
+        receiver.wait_for(before + 3 * SUBSCRIPTIONS, seconds=60)
         # Longer than it takes to see them come, shorter than an attempt may take.
         receiver.behave(delay=1.0, times=None)
         feed.post(5)
-        eventually(lambda begun=begun: receiver.requests_begun >= begun + 4 * SUBSCRIPTIONS)
+        receiver.wait_for(before + 4 * SUBSCRIPTIONS, seconds=60)
         kill(stack)
-        lost.update(feed.under_way())
+        lost |= feed.under_way()
         receiver.behave_well()
-        # What was under way is sent again when its lease is over; what was written down is not.
-        feed.settle(seconds=LEASE_SECONDS + 30)
-        feed.assert_told_once(lost)
+    # What was under way is sent again when its lease is over; what was written down is not.
+    feed.settle(seconds=LEASE_SECONDS + 30)
     assert lost, "something was under way"
+    feed.assert_told_once(Counter(number for number, _ in lost))
     eventually(lambda: stack.running() == PROCESSES)
 
 
@@ -104,6 +105,7 @@ def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(stack, narrow_fe
     try:
         with second_worker(stack):
             eventually(narrow_feed.delivered)
+            ((_, told),) = narrow_feed.deliveries().items()
             for process in frozen:
                 process.resume()
             # The one that slept writes down its 500, which is logged and decides nothing any more.
@@ -112,6 +114,7 @@ def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(stack, narrow_fe
         for process in frozen:
             process.resume()
     ((number, kept),) = narrow_feed.settle().items()
+    assert kept == replace(told, attempts=2)
     assert (kept.state, kept.claims, kept.is_leased) == ("delivered", 2, False)
     assert [one.status for one in receiver.notifications] == [500, 200]
     assert narrow_feed.arrivals() == {number: 2}
