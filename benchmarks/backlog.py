@@ -125,8 +125,8 @@ def run(*, rounds: int = ROUNDS, base: int = BASE, times: tuple[int, ...] = TIME
         }
         results = interleaved(contenders, rounds=rounds)
         empty()
-        alone = []
-        beside = []
+        alone: list[float] = []
+        beside: list[float] = []
         for number in range(rounds * 2):
             if number == rounds:
                 finish(organization, url)
