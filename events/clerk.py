@@ -143,7 +143,7 @@ class Clerk:
 
     def _may_claim(self) -> bool:
         """Whether lanes have more, and so much of what was claimed has been sent that it is worth a claim."""
-        return bool(self._lanes) and self._is_claiming and 2 * self._windows.ahead <= self._windows.places
+        return bool(self._lanes) and self._is_claiming and self._windows.ahead <= self._windows.places
 
     def _write_outcomes(self) -> None:
         now = time.monotonic()

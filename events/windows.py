@@ -20,6 +20,8 @@ QUICK_SECONDS = 1.0
 SLOW_SECONDS = 2.0
 TIMES_WHAT_IS_FREE = 4
 """Nobody has more under way than this many times the free places, so one stays free whoever hangs."""
+AHEAD = 2
+"""For each place, claims that wait for it: it is taken again at once, while the next are being claimed."""
 REPLAYED = 0.1
 """The share of the places that replays have together."""
 MOST_RECEIVERS = 10_000
@@ -58,11 +60,11 @@ class Windows:
 
         Replays get what is left by what happens now.
         """
-        room = 2 * self.places - self.started - self.ahead
+        room = (1 + AHEAD) * self.places - self.started - self.ahead
         live = [(lane, self._may_claim(lane, now=now)) for lane in lanes if lane.number == Delivery.LIVE]
         asks = _shared_out(live, room=room)
         again = [(lane, self._may_claim(lane, now=now)) for lane in lanes if lane.number == Delivery.AGAIN]
-        room = min(room - sum(ask.most for ask in asks), 2 * self._most_replayed - self._replayed)
+        room = min(room - sum(ask.most for ask in asks), (1 + AHEAD) * self._most_replayed - self._replayed)
         return asks + _shared_out(again, room=room)
 
     def start(self, claim: Claim) -> bool:
@@ -115,10 +117,10 @@ class Windows:
         return max(1, int(self.places * REPLAYED))
 
     def _may_claim(self, lane: Lane, *, now: float) -> int:
-        """A receiver that answers has as many waiting as under way; one that does not must not fill the queue."""
+        """A receiver that answers may have some waiting; one that does not must not fill the queue."""
         window = self._window(lane.subscription_id)
         is_answering = now - window.answered_at <= QUICK_SECONDS
-        return window.size * (2 if is_answering else 1) - window.started - window.ahead
+        return window.size * (1 + AHEAD if is_answering else 1) - window.started - window.ahead
 
     def _window(self, subscription_id: int) -> Window:
         window = self._windows.get(subscription_id)

@@ -11,7 +11,7 @@ from events import windows
 from events.claims import Ask, Claim
 from events.lanes import Lane
 from events.models import Delivery
-from events.windows import BEGINNING, LEAST, Windows, evenly, resized
+from events.windows import AHEAD, BEGINNING, LEAST, Windows, evenly, resized
 
 FEW = settings(max_examples=60, deadline=None)
 
@@ -118,7 +118,7 @@ def test_a_receiver_that_does_not_answer_has_nothing_waiting_behind_what_it_hold
     assert table.asks([lane], now=0.0) == []
 
     table.end(claim(1), seconds=0.1, is_timeout=False, now=0.0)
-    assert table.asks([lane], now=0.5) == [Ask(Delivery.LIVE, 1, 2 * (BEGINNING + 1) - (BEGINNING - 1))]
+    assert table.asks([lane], now=0.5) == [Ask(Delivery.LIVE, 1, (1 + AHEAD) * (BEGINNING + 1) - (BEGINNING - 1))]
     assert table.asks([lane], now=5.0) == [Ask(Delivery.LIVE, 1, 2)]
 
 
@@ -129,15 +129,15 @@ def test_a_backlog_of_one_organization_leaves_another_its_share():
     asked = {ask.subscription_id: ask.most for ask in table.asks(lanes, now=0.0)}
 
     assert asked[50] == BEGINNING
-    assert sum(asked.values()) == 40
+    assert sum(asked.values()) == 20 * (1 + AHEAD)
 
 
 def test_replays_get_a_tenth_and_only_what_is_left():
     table = Windows(100)
     again = [Lane(Delivery.AGAIN, number, number) for number in range(1, 6)]
-    live = [Lane(Delivery.LIVE, number, number) for number in range(1, 14)]
+    live = [Lane(Delivery.LIVE, number, number) for number in range(1, 30)]
 
-    assert sum(ask.most for ask in table.asks(again, now=0.0)) == 20
+    assert sum(ask.most for ask in table.asks(again, now=0.0)) == 10 * (1 + AHEAD)
     assert {ask.lane for ask in table.asks([*live, *again], now=0.0)} == {Delivery.LIVE}
     assert fill(table, claim(1, lane=Delivery.AGAIN)) == 10
 
