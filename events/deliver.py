@@ -1,32 +1,31 @@
 """The drain: claim what is due, send it, write down how it went, until nothing is due any more.
 
 Any number of drains run side by side. One ends by itself; what it leaves behind when it is killed is claimed again
-when the lease ends. While requests are under way no transaction is open.
+when the lease ends. Its thread signs and drives the requests, while the clerk's works on the database: a transaction
+is never open for as long as a request takes.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import random
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
 from connectors.egress import OutboundRequest, Outcome, Sender
-from events import claims, doorbell, outcomes, retries, signing
+from events import claims, doorbell, outcomes, retries, senders, signing
 from events.claims import LEASE, Claim
 from events.clerk import Clerk
 from events.models import Delivery
 from events.outcomes import DATABASE_AWAY, Ended
 from events.retries import ErrorClass, Try, Verdict
+from events.senders import ATTEMPT_SECONDS
 from events.windows import Windows
 from instances import retry_schedules, signing_keys
 from instances.encryption import KeyMissing
@@ -34,8 +33,6 @@ from instances.signing_keys import SigningKey
 
 logger = logging.getLogger(__name__)
 
-ATTEMPT_SECONDS: float = settings.DELIVERY_ATTEMPT_SECONDS
-"""The longest that one attempt takes, from name look-up to the last byte."""
 TICK_SECONDS = 0.05
 """How often to ask whether the worker stops; everything else ends a wait by itself."""
 STOP_SECONDS = 10.0
@@ -63,7 +60,7 @@ def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
     """Deliver everything that is due. Once `is_stopping` says so, end within STOP_SECONDS and give the rest back."""
     # Whatever is committed from here on rings again, so it needs not be seen by the claims below.
     doorbell.DELIVERIES.answer()
-    with _borrowed_sender() as (sender, windows):
+    with senders.borrowed() as (sender, windows):
         drained = _Drain(sender, windows, is_stopping).run()
     if drained.attempts or drained.not_sent:
         logger.info(
@@ -71,37 +68,6 @@ def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
             extra={"attempts": drained.attempts, "delivered": drained.delivered, "not_sent": drained.not_sent},
         )
     return drained
-
-
-# By process, since a fork must not share connections.
-_idle_senders: dict[tuple[int, int], list[tuple[Sender, Windows]]] = {}
-
-
-@contextmanager
-def _borrowed_sender() -> Iterator[tuple[Sender, Windows]]:
-    """A sender of this process that nobody else uses, with its connections to receivers still open, and what it knows.
-
-    Closed instead of kept if requests are under way when it comes back: their outcomes belong to nobody.
-    """
-    concurrency: int = settings.DELIVERY_CONCURRENCY
-    idle = _idle_senders.setdefault((os.getpid(), concurrency), [])
-    try:
-        sender, windows = idle.pop()
-    except IndexError:
-        windows = Windows(concurrency)
-        sender = Sender(
-            concurrency,
-            connect_timeout=settings.DELIVERY_CONNECT_SECONDS,
-            first_byte_timeout=settings.DELIVERY_FIRST_BYTE_SECONDS,
-            timeout=ATTEMPT_SECONDS,
-        )
-    try:
-        yield sender, windows
-    finally:
-        if sender.in_flight or windows.started or windows.ahead:
-            sender.close()
-        else:
-            idle.append((sender, windows))
 
 
 class _Drain:
