@@ -218,7 +218,7 @@ EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", 30)
 # How long it can be asked why something became an event, or did not.
 TRACE_DAYS = env.int("TRACE_DAYS", 7)
 
-# Mail to owners whose receiver is given up on. Unset, none is sent. A mail server that hangs holds up one worker so long.
+# Mail to owners whose receiver is given up on. Unset, none is sent. A server that hangs holds up one worker so long.
 EMAIL_TIMEOUT = 10.0
 vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "switchyard@localhost")

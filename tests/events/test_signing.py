@@ -13,7 +13,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from events import signing
 
-NOW = int(datetime.now(UTC).timestamp())
+
+def now() -> int:
+    return int(datetime.now(UTC).timestamp())
 
 
 def secret_of(key: str) -> str:
@@ -21,7 +23,7 @@ def secret_of(key: str) -> str:
 
 
 def signed(body: bytes, *keys: str) -> dict[str, str]:
-    return dict(signing.headers(delivery_id=7, event_id=35149, body=body, keys=keys, timestamp=NOW))
+    return dict(signing.headers(delivery_id=7, event_id=35149, body=body, keys=keys, timestamp=now()))
 
 
 @pytest.mark.parametrize(
