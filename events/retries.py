@@ -140,7 +140,7 @@ def parse_retry_after(text: str | None, *, now: datetime) -> timedelta | None:
         return timedelta(seconds=min(int(text[:9]), LONGEST_HINT_SECONDS))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # receivers send what they like
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
