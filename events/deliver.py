@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import count
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -79,6 +80,8 @@ class _Drain:
         self._waiting: dict[tuple[int, int], deque[Claim]] = {}
         """By lane and subscription."""
         self._sent: dict[int, Claim] = {}
+        """By request, not by delivery: one whose lease ended while it was under way may have been claimed anew."""
+        self._requests = count(1)
         self._ended: list[Ended] = []
         self._keys: dict[str, tuple[SigningKey, ...] | None] = {}
         self._drained = Drained()
@@ -186,8 +189,9 @@ class _Drain:
             is_legacy_signed_by_old=claim.is_legacy_signed_by_old,
             timestamp=int(time.time()),
         )
-        self._sent[claim.delivery_id] = claim
-        self._sender.start(OutboundRequest(claim.delivery_id, claim.url, headers, claim.body))
+        key = next(self._requests)
+        self._sent[key] = claim
+        self._sender.start(OutboundRequest(key, claim.url, headers, claim.body))
 
     def _signing_keys(self, claim: Claim) -> list[str] | None:
         """Those that sign now. None when FERNET_KEYS lacks the key, and then nothing may be sent.

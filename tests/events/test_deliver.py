@@ -20,7 +20,7 @@ from events.models import Delivery, DeliveryAttempt, Subscription
 from instances.encryption import encrypt_json
 from instances.models import Instance, Organization
 from tests.events.conftest import KEY, make_instance, publish
-from tests.events.draining import drain_apart, make_due, only, wait_of, with_commits
+from tests.events.draining import drain_apart, end_leases, make_due, only, wait_of, with_commits
 from tests.events.sink import Sink
 from tests.factories import InstanceFactory
 
@@ -155,6 +155,25 @@ class TestDelivering:
             assert len(sink.received) == 201
             hanging.let_go.set()
             runner.join()
+
+    @with_commits
+    def test_an_answer_counts_for_the_claim_that_its_request_was_made_for(self, instance, sink):
+        """A worker that was frozen finds its own delivery due while the request for it is still under way."""
+        sink.hang()
+
+        def claim_anew(_received) -> None:
+            if len(sink.received) == 1:
+                end_leases()
+                connection.close()
+            else:
+                sink.let_go.set()
+
+        sink.on_request = claim_anew
+        publish(instance)
+
+        assert drain().attempts == len(sink.received) == 2
+        assert (only().state, only().attempts_made) == (Delivery.DELIVERED, 1)
+        assert sorted(DeliveryAttempt.objects.values_list("number", flat=True)) == [1, 2]
 
     def test_a_long_backlog_of_one_organization_does_not_hold_up_another(self, owner, instance, sink):
         (event,) = publish(instance)
