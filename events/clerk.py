@@ -106,8 +106,9 @@ class Clerk:
     @property
     def is_idle(self) -> bool:
         """Nothing is due as far as anybody looked, and nothing is left to be taken over, written or released."""
-        is_dry = (self._has_looked and not self._lanes) or not self._is_claiming
-        return is_dry and not (self.found or self.ended or self.given_back)
+        with self.lock:  # what was given back is to be looked for, or it is still here: never neither
+            is_dry = (self._has_looked and not self._lanes) or not self._is_claiming
+            return is_dry and not (self.found or self.ended or self.given_back)
 
     def _run(self) -> None:
         connections[DEFAULT_DB_ALIAS] = self._connection
@@ -180,14 +181,15 @@ class Clerk:
             with self.lock:
                 asks = self._windows.asks(self._lanes, now=now)
             taken = claims.take(cursor, asks)
-        unwanted = [claim for claim in (*found, *taken) if not claim.is_wanted]
-        if unwanted:
-            claims.park(unwanted)
-            self.parked += len(unwanted)
         with self.lock:
             self._lanes = _unfinished(self._lanes, asks=asks, taken=taken)
             self.found += (wanted := [claim for claim in (*found, *taken) if claim.is_wanted])
             self._windows.took(wanted)
+        # Only now: whatever goes wrong with these, the others are the drain's to send or to give back.
+        if unwanted := [claim for claim in (*found, *taken) if not claim.is_wanted]:
+            claims.park(unwanted)
+            self.parked += len(unwanted)
+        with self.lock:
             self._has_looked = has_looked
         self._tell()
 
