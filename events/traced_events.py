@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -43,10 +43,12 @@ class TracedEvent:
     event_id: int
     source: str
     created_at: datetime
-    deliveries: tuple[TracedDelivery, ...] = field(default=())
+    is_addressed: bool
+    """Whether there is a delivery of it, be it one that is left out here."""
+    deliveries: tuple[TracedDelivery, ...]
 
 
-def trace(event_ids: Collection[int], *, instance: Instance) -> dict[int, TracedEvent]:
+def trace(event_ids: Collection[int], *, instance: Instance, now: datetime) -> dict[int, TracedEvent]:
     """These events of an instance, by id; without those that have been deleted since."""
     rows = Event.objects.filter(pk__in=event_ids, instance=instance).defer("body")
     events = {event.pk: event for event in rows}
@@ -58,11 +60,18 @@ def trace(event_ids: Collection[int], *, instance: Instance) -> dict[int, Traced
     attempts = _attempts([delivery.pk for delivery in deliveries])
     traced: dict[int, list[TracedDelivery]] = {}
     for delivery in deliveries:
-        one = _traced(delivery, attempts.get(delivery.pk, ()), instance=instance)
+        one = _traced(delivery, attempts.get(delivery.pk, ()), instance=instance, now=now)
         traced.setdefault(delivery.event_id, []).append(one)
+    addressed = set(traced)
+    if len(deliveries) == MOST_DELIVERIES:
+        addressed = set(Delivery.objects.filter(event__in=events).values_list("event_id", flat=True).distinct())
     return {
         pk: TracedEvent(
-            event_id=pk, source=event.source, created_at=event.created_at, deliveries=tuple(traced.get(pk, ()))
+            event_id=pk,
+            source=event.source,
+            created_at=event.created_at,
+            is_addressed=pk in addressed,
+            deliveries=tuple(traced.get(pk, ())),
         )
         for pk, event in events.items()
     }
@@ -77,24 +86,31 @@ def _attempts(delivery_ids: Sequence[int]) -> Mapping[int, Sequence[DeliveryAtte
     return attempts
 
 
-def _traced(delivery: Delivery, attempts: Sequence[DeliveryAttempt], *, instance: Instance) -> TracedDelivery:
+def _traced(
+    delivery: Delivery, attempts: Sequence[DeliveryAttempt], *, instance: Instance, now: datetime
+) -> TracedDelivery:
     is_pending = delivery.state == Delivery.PENDING
     host = urlsplit(delivery.subscription.url).hostname or "nowhere"
     return TracedDelivery(
         subscription_id=delivery.subscription_id,
         host=host,
         status=delivery_status(delivery),
-        detail=_detail(delivery, attempts[-1] if attempts else None, host=host, instance=instance),
+        detail=_detail(delivery, attempts, host=host, instance=instance, now=now),
         next_attempt_at=delivery.next_attempt_at if is_pending and delivery.next_attempt_at not in NEVER else None,
         attempts=tuple(attempts),
     )
 
 
-def _detail(delivery: Delivery, last: DeliveryAttempt | None, *, host: str, instance: Instance) -> str:
-    subscription = delivery.subscription
+def _detail(
+    delivery: Delivery, attempts: Sequence[DeliveryAttempt], *, host: str, instance: Instance, now: datetime
+) -> str:
+    subscription, last = delivery.subscription, attempts[-1] if attempts else None
     answer = f"the last attempt, {timestamp(last.started_at)}: {_outcome(last)}" if last else "not tried yet"
     if delivery.state == Delivery.DELIVERED:
-        return f"Delivered to {host}" + (f" at {timestamp(last.started_at)} (HTTP {last.status})" if last else "")
+        # An attempt whose claim was lost may have ended after it.
+        accepted = next((one for one in reversed(attempts) if not one.error_class), None)
+        when = f" at {timestamp(accepted.started_at)} (HTTP {accepted.status})" if accepted else ""
+        return f"Delivered to {host}{when}"
     if delivery.state == Delivery.QUEUED:
         if subscription.state == Subscription.DEACTIVATED:
             return f"Queued for {host}, whose subscription is deactivated: {subscription.deactivated_reason}"
@@ -105,7 +121,7 @@ def _detail(delivery: Delivery, last: DeliveryAttempt | None, *, host: str, inst
         return f"Held back from {host} because {_switched_off(instance, subscription)}"
     if delivery.next_attempt_at == ordering.WAITS:
         return f"Waits until an older change of the same object has been delivered to {host}"
-    return f"Due to {host} at {timestamp(delivery.next_attempt_at)}; {answer}{_circuit(subscription)}"
+    return f"Due to {host} at {timestamp(delivery.next_attempt_at)}; {answer}{_circuit(subscription, now=now)}"
 
 
 def _outcome(attempt: DeliveryAttempt) -> str:
@@ -122,7 +138,7 @@ def _switched_off(instance: Instance, subscription: Subscription) -> str:
     return "there is no callback URL" if not subscription.url else "its switch was off; it is about to be let go"
 
 
-def _circuit(subscription: Subscription) -> str:
+def _circuit(subscription: Subscription, *, now: datetime) -> str:
     """What keeps a receiver that failed from being sent to."""
     circuit: Circuit | None = getattr(subscription, "circuit", None)
     if circuit is None:
@@ -132,4 +148,6 @@ def _circuit(subscription: Subscription) -> str:
         return f". So many attempts to this receiver failed that it is tried with one event at a time{probe}"
     if circuit.state == Circuit.RECOVERING:
         return ". Its receiver has just recovered and is sent to slowly"
+    if circuit.paused_until is not None and circuit.paused_until > now:
+        return f". Its receiver asked to be left alone until {timestamp(circuit.paused_until)}"
     return ""

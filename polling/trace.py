@@ -6,12 +6,13 @@ that wait, how polls went, and deliveries. Nobody is asked anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 
 from django.db import connection
+from django.db.models import Q
 
 from events import decisions, traced_callbacks, traced_events
 from events.models import Callback, Decision, Event, SeenChange
@@ -44,22 +45,23 @@ def trace(*, instance: Instance, object_type: str, object_id: str) -> Trace:
     stands = standing.of(instance, object_type=object_type, now=now)
     runs = _runs(instance, object_type)
     seen = _ledger(instance, object_type, object_id)
-    events = traced_events.trace([row.event_id for row in seen if row.event_id is not None], instance=instance)
-    entries = [
-        *(_of_change(row, events, runs) for row in seen),
+    event_ids = [row.event_id for row in seen if row.event_id is not None]
+    events = traced_events.trace(event_ids, instance=instance, now=now)
+    about_it = [
+        *_of_changes(seen, events, runs),
         *_of_decisions(instance, object_type, object_id),
         *(
             _of_callback(one)
             for one in traced_callbacks.trace(instance=instance, object_type=object_type, object_id=object_id)
         ),
-        *_of_failures(runs, since=stands.kept_since),
     ]
-    newest = tuple(sorted(entries, key=lambda entry: entry.at)[-MOST_ENTRIES:])
-    about_it = [entry for entry in newest if entry.decision not in (POLL_FAILED, decisions.NO_ID)]
+    # Where records came without an id, it may have been one of them.
+    perhaps = [*_of_decisions(instance, object_type, ""), *_of_failures(runs, since=stands.kept_since)]
+    about_it = _newest(about_it, MOST_ENTRIES)
     return Trace(
         summary=trace_words.summary(f"{object_type} {object_id}", about_it, stands),
         kept_since=stands.kept_since,
-        entries=newest,
+        entries=tuple(_newest([*about_it, *_newest(perhaps, MOST_ENTRIES - len(about_it))], MOST_ENTRIES)),
     )
 
 
@@ -67,6 +69,11 @@ def is_known_type(instance: Instance, object_type: str) -> bool:
     """Whether something was ever noted under it, though nothing of the configuration has the name."""
     kept = (SeenChange.objects, Decision.objects)
     return any(rows.filter(instance=instance, object_type=object_type).exists() for rows in kept)
+
+
+def _newest(entries: Sequence[Entry], most: int) -> list[Entry]:
+    """The oldest of them first."""
+    return sorted(entries, key=lambda entry: entry.at)[max(0, len(entries) - most) :]
 
 
 def _now() -> datetime:
@@ -82,15 +89,29 @@ def _runs(instance: Instance, resource: str) -> list[PollRun]:
 
 
 def _ledger(instance: Instance, object_type: str, object_id: str) -> list[SeenChange]:
+    """The newest first."""
     rows = SeenChange.objects.filter(instance=instance, object_type=object_type, object_id=object_id)
-    # What a poll read in the second of a save that a callback told of is noted for comparison only.
-    return list(rows.exclude(event_type="", found_by=SeenChange.WEBHOOK).order_by("-pk")[:MOST_ENTRIES])
+    # What a poll read in the second of a save that a callback told of is noted for comparison only, also once another
+    # poll has read it again.
+    glimpse = Q(found_by=SeenChange.WEBHOOK) | Q(found_by=SeenChange.BOTH, version__contains="#")
+    return list(rows.exclude(glimpse, event_type="").order_by("-pk")[:MOST_ENTRIES])
 
 
-def _of_change(row: SeenChange, events: Mapping[int, TracedEvent], runs: list[PollRun]) -> Entry:
-    event = events.get(row.event_id) if row.event_id is not None else None
+def _of_changes(seen: Sequence[SeenChange], events: Mapping[int, TracedEvent], runs: list[PollRun]) -> list[Entry]:
+    """The oldest first."""
+    entries: list[Entry] = []
+    for row in seen:
+        event = events.get(row.event_id) if row.event_id is not None else None
+        at = event.created_at if event else row.seen_at
+        if row.changed_at is None and entries:
+            # Of what has no stamp it is known when it was last met, which may be later than what came after it.
+            at = min(at, entries[-1].at)
+        entries.append(_of_change(row, event, at=at, runs=runs))
+    return entries[::-1]
+
+
+def _of_change(row: SeenChange, event: TracedEvent | None, *, at: datetime, runs: list[PollRun]) -> Entry:
     source = event.source if event else Event.WEBHOOK if row.found_by == SeenChange.WEBHOOK else Event.POLL
-    at = event.created_at if event else row.seen_at
     return Entry(
         at=at,
         source=source,
@@ -107,8 +128,7 @@ def _run_at(at: datetime, runs: list[PollRun]) -> int | None:
 
 
 def _of_decisions(instance: Instance, object_type: str, object_id: str) -> Iterator[Entry]:
-    # Where records came without an id, it may have been one of them.
-    rows = Decision.objects.filter(instance=instance, object_type=object_type, object_id__in=(object_id, ""))
+    rows = Decision.objects.filter(instance=instance, object_type=object_type, object_id=object_id)
     for row in rows.order_by("-pk")[:MOST_ENTRIES]:
         yield Entry(
             at=row.decided_at,
@@ -130,7 +150,7 @@ def _of_callback(one: TracedCallback) -> Entry:
 
 
 def _of_failures(runs: list[PollRun], *, since: datetime) -> Iterator[Entry]:
-    """One entry for as many polls in a row as failed alike."""
+    """One entry for as many polls in a row as failed alike; those that found nothing new meanwhile are not known."""
     failed = [run for run in reversed(runs) if run.began_at >= since]
     for error, group in groupby(failed, key=lambda run: run.error):
         if error:

@@ -39,11 +39,11 @@ def summary(name: str, entries: Sequence[Entry], standing: Standing) -> str:
 
     `entries` are those about the object, the oldest first.
     """
-    sentences = _last_of(name, entries) if entries else _silence(name, standing)
+    sentences = _last_of(name, entries, standing) if entries else _silence(name, standing)
     return " ".join(f"{sentence}." for sentence in [*sentences, *obstacles(standing)])
 
 
-def _last_of(name: str, entries: Sequence[Entry]) -> list[str]:
+def _last_of(name: str, entries: Sequence[Entry], standing: Standing) -> list[str]:
     last = entries[-1]
     events = [entry for entry in entries if entry.event_id is not None]
     sentences = [f"The last that is known of {name} is of {timestamp(last.at)}: {last.detail}"]
@@ -53,6 +53,11 @@ def _last_of(name: str, entries: Sequence[Entry]) -> list[str]:
     sentences += [delivery.detail for delivery in deliveries[:DELIVERIES_NAMED]]
     if (more := len(deliveries) - DELIVERIES_NAMED) > 0:
         sentences.append(f"{more} more subscriptions got it, too, or wait for it")
+    cursor = standing.cursor
+    if cursor is not None and cursor.created_at > last.at:
+        sentences.append(
+            f"What was saved before {timestamp(cursor.baseline_at)}, when events began anew, is not reported"
+        )
     return sentences
 
 
@@ -106,8 +111,11 @@ def of_change(row: SeenChange, event: TracedEvent | None, *, source: str) -> str
         words += f" ({other}, too)"
     if event is None:
         return f"{words}; event {row.event_id} has been deleted since"
-    if not event.deliveries:
-        return f"{words}; event {event.event_id} has nobody to go to: no callback URL, and no subscription to its topic"
+    if not event.is_addressed:
+        return (
+            f"{words}; event {event.event_id} has nobody to go to: there was no callback URL, and no subscription to "
+            "its topic, or they have been deleted since"
+        )
     return f"{words}; it is in event {event.event_id}"
 
 
@@ -135,12 +143,13 @@ def of_callback(one: TracedCallback) -> str:
 
 
 def of_failures(runs: Sequence[PollRun]) -> str:
-    """Of polls that failed alike, one after the other."""
+    """Of polls that failed alike, with none between them that failed otherwise or found something."""
     first, last = runs[0], runs[-1]
     budget = f" ({last.budget.replace('_', ' ')})" if last.budget else ""
     if len(runs) == 1:
         return f"A poll failed{budget}: {_bare(last.error)}"
-    return f"{len(runs)} polls failed until {timestamp(last.began_at)}{budget}, {_bare(first.error)}"
+    between = f"between {timestamp(first.began_at)} and {timestamp(last.began_at)}"
+    return f"{len(runs)} polls failed {between}{budget}: {_bare(first.error)}"
 
 
 def _bare(sentence: str) -> str:

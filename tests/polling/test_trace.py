@@ -9,7 +9,7 @@ import pytest
 from django.db.models import F
 from django.db.models.functions import Now
 
-from events import deliver, standardize, verification
+from events import deliver, standardize, traced_events, verification
 from events.models import Callback, Circuit, Decision, Delivery, Event, Inbox, SeenChange, Subscription
 from instances import provisioning
 from instances.models import Instance, Organization, User
@@ -25,7 +25,7 @@ from tests.polling.driving import cursor_of, poll
 
 pytestmark = pytest.mark.django_db
 
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @pytest.fixture
@@ -168,6 +168,51 @@ class TestWhatWasPolled:
         poll(crm)
         assert asked(api, crm)["entries"] == []
 
+    def test_one_without_a_stamp_keeps_its_order_though_later_polls_meet_it(self, api, crm):
+        for event_id in (None, 10**9):
+            SeenChange.objects.create(
+                instance=crm,
+                object_type="contacts",
+                object_id="3",
+                version=f"~{event_id}",
+                content_hash=b"",
+                event_type="UPDATED" if event_id else "",
+                event_id=event_id,
+            )
+        SeenChange.objects.filter(event_id=None).update(seen_at=Now())
+
+        assert decisions_of(asked(api, crm)) == [("poll", "baseline"), ("poll", "updated")]
+
+    def test_what_other_records_and_failed_polls_leave_behind_hides_nothing(self, api, crm, sandbox):
+        sandbox.contacts.edit(3)
+        poll(crm)
+        rows = {"instance": crm, "object_type": "contacts", "source": "poll", "decision": "no_id"}
+        Decision.objects.create(**rows | {"object_id": "3", "source": "webhook", "decision": "seen_before"})
+        Decision.objects.bulk_create(Decision(**rows, object_id="") for _ in range(trace.MOST_ENTRIES))
+        PollRun.objects.bulk_create(
+            PollRun(instance=crm, resource="contacts", error=f"HTTP {number}") for number in range(trace.MOST_ENTRIES)
+        )
+
+        found = asked(api, crm)
+
+        assert found["summary"].startswith("The last that is known of contacts 3 is of ")
+        assert decisions_of(found)[:2] == [("poll", "updated"), ("webhook", "seen_before")]
+        assert len(found["entries"]) == trace.MOST_ENTRIES
+
+    def test_events_that_began_anew_are_named(self, api, crm, sandbox):
+        sandbox.contacts.edit(3)
+        poll(crm)
+        sandbox.clock.advance(MINUTE)
+        for is_on in (False, True):
+            sandbox.contacts.edit(3)
+            sandbox.clock.advance(MINUTE)
+            provisioning.update(instance_id=crm.pk, configuration={"event.notification.enabled": is_on})
+
+        said = (
+            f"What was saved before {timestamp(cursor_of(crm).baseline_at)}, when events began anew, is not reported."
+        )
+        assert said in asked(api, crm)["summary"]
+
 
 class TestWhereItWent:
     """Each with one event of contact 3."""
@@ -234,6 +279,32 @@ class TestWhereItWent:
         assert "2 more subscriptions" in found["summary"]
         assert "canary" not in str(found)
 
+    def test_an_attempt_that_ended_late_does_not_stand_for_the_one_that_was_accepted(self, api, crm):
+        delivery = Delivery.objects.get()
+        for status, error_class in ((200, ""), (500, "http_5xx")):
+            delivery.attempts.create(number=1, started_at=Now(), duration_ms=1, status=status, error_class=error_class)
+        Delivery.objects.update(state=Delivery.DELIVERED)
+
+        assert "(HTTP 200)" in self.detail(api, crm)
+
+    def test_its_receiver_asked_for_patience(self, api, crm):
+        Circuit.objects.create(subscription=Subscription.objects.get(), paused_until=Now() + MINUTE)
+        until = timestamp(Circuit.objects.get().paused_until)
+        assert self.detail(api, crm).endswith(f"Its receiver asked to be left alone until {until}")
+
+        Circuit.objects.update(paused_until=Now() - MINUTE)
+        assert self.detail(api, crm).endswith("not tried yet")
+
+    def test_of_very_many_deliveries_none_is_denied(self, api, crm, sandbox, monkeypatch):
+        monkeypatch.setattr(traced_events, "MOST_DELIVERIES", 1)
+        sandbox.clock.advance(MINUTE)
+        sandbox.contacts.edit(3)
+        poll(crm)
+
+        older, newer = asked(api, crm)["entries"]
+        assert "it is in event" in older["detail"]
+        assert (len(older["deliveries"]), len(newer["deliveries"])) == (0, 1)
+
     def test_nobody_is_told(self, api, crm):
         Subscription.objects.all().delete()
 
@@ -289,7 +360,7 @@ class TestNothingWasEverSeen:
             timestamp(failed[3].began_at),
         ]
         assert [run.budget for run in failed] == ["provider_read"] * 3 + ["credentials"]
-        assert found["entries"][0]["detail"].startswith("3 polls failed until ")
+        assert found["entries"][0]["detail"].startswith("3 polls failed between ")
         assert "The last poll of contacts failed: " in found["summary"]
         assert asked(api, crm, 3, "organizations")["entries"] == []
 
@@ -324,6 +395,20 @@ class TestCallbacks:
 
         [entry] = asked(api, desk.instance)["entries"]
         assert (entry["source"], "(a poll met it, too)" in entry["detail"]) == ("webhook", True)
+
+    def test_what_polls_note_to_compare_with_is_not_told(self, api, desk):
+        for found_by, version in ((SeenChange.WEBHOOK, "a#1"), (SeenChange.BOTH, "b#1"), (SeenChange.BOTH, "c")):
+            SeenChange.objects.create(
+                instance=desk.instance,
+                object_type="contacts",
+                object_id="3",
+                version=version,
+                content_hash=b"",
+                found_by=found_by,
+            )
+
+        # The last one was there when events began, and a callback came that told of it.
+        assert decisions_of(asked(api, desk.instance)) == [("poll", "baseline")]
 
     def test_of_a_type_that_is_not_wanted(self, api, desk):
         Instance.objects.update(callback_types="ticket")
