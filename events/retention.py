@@ -18,11 +18,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 from psycopg import Cursor
+from psycopg.errors import LockNotAvailable
 
-from events import ordering
+from events import ordering, transitions
 from events.models import Subscription
 from events.plain_cursor import follow_indexes, plain_cursor
 
@@ -32,6 +33,9 @@ AT_ONCE = 2_000
 """Events of one transaction."""
 RUN_SECONDS = 60.0
 UNUSED_KEPT = timedelta(days=1)
+WAITED_FOR = timedelta(milliseconds=100)
+"""At most, for a row that somebody else holds. Who deletes an instance or a subscription takes attempts before their
+deliveries, and would wait for us while we wait for them; PostgreSQL ends that after a second, for either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,25 @@ def forget_unused_urls(*, at_once: int = AT_ONCE) -> int:
     return count
 
 
+def forget_histories(*, at_once: int = AT_ONCE) -> int:
+    """Delete replays that are over, and what happened to circuits, after the same days. Returns how many rows.
+
+    Deliveries go on naming a replay that is gone. What people have not been told of yet stays.
+    """
+    count = 0
+    days = settings.EVENT_RETENTION_DAYS
+    for statement, parameters in ((_FORGET_REPLAYS, [days]), (_FORGET_TRANSITIONS, [days, list(transitions.TOLD)])):
+        deleted = at_once
+        while deleted == at_once:
+            with transaction.atomic(), plain_cursor() as cursor:
+                cursor.execute(statement, [*parameters, at_once])
+                deleted = cursor.rowcount
+            count += deleted
+    if count:
+        logger.info("old histories forgotten", extra={"rows": count})
+    return count
+
+
 def _shelves() -> list[Shelf]:
     """Those whose oldest event is too old."""
     with plain_cursor() as cursor:
@@ -116,10 +139,19 @@ def _oldest(shelf: Shelf, *, after: int, most: int) -> list[int]:
 
 def _forget(event_ids: Sequence[int]) -> int:
     """Delete those of them that nothing is to be delivered of, with all that hangs on them. Returns how many."""
-    if not event_ids:
+    try:
+        return _forget_locked(event_ids) if event_ids else 0
+    except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
+        logger.info("old events passed over, somebody is at them", extra={"events": len(event_ids)})
         return 0
+
+
+def _forget_locked(event_ids: Sequence[int]) -> int:
     with transaction.atomic(), plain_cursor() as cursor:
         follow_indexes(cursor)
+        cursor.execute(f"SET LOCAL lock_timeout = '{WAITED_FOR.total_seconds() * 1000:.0f}ms'")
         cursor.execute(_LOCK, [event_ids])
         locked = dict(cursor.fetchall())
         cursor.execute("SELECT id, event_id FROM events_delivery WHERE event_id = ANY(%b::bigint[])", [event_ids])
@@ -160,6 +192,25 @@ CROSS JOIN LATERAL (
     SELECT created_at FROM events_event WHERE instance_id = instance.id ORDER BY id LIMIT 1
 ) AS oldest
 WHERE oldest.created_at < kept.since
+"""  # noqa: S608
+
+_FORGET_REPLAYS = f"""
+DELETE FROM events_replay WHERE id IN (
+    SELECT replay.id FROM events_replay AS replay
+    JOIN instances_organization AS organization ON organization.id = replay.organization_id {_KEPT}
+    WHERE replay.finished_at < kept.since LIMIT %b FOR UPDATE OF replay SKIP LOCKED
+)
+"""  # noqa: S608
+
+_FORGET_TRANSITIONS = f"""
+DELETE FROM events_circuittransition WHERE id IN (
+    SELECT transition.id FROM events_circuittransition AS transition
+    JOIN events_subscription AS subscription ON subscription.id = transition.subscription_id
+    JOIN instances_organization AS organization ON organization.id = subscription.organization_id {_KEPT}
+    WHERE transition.happened_at < kept.since
+        AND (transition.alerted_at IS NOT NULL OR transition.kind <> ALL(%b::text[]))
+    LIMIT %b FOR UPDATE OF transition SKIP LOCKED
+)
 """  # noqa: S608
 
 # From one topic to the next, without reading what was posted under it.

@@ -109,6 +109,7 @@ def prune(**_from_newer_releases: Any) -> None:
     """Forget events that are old enough; go on after others have had a turn where there are very many."""
     close_old_connections()
     retention.forget_unused_urls()
+    retention.forget_histories()
     if not retention.prune(is_stopping=lambda: _stopping[0] != 0) and not _stopping[0]:
         try:
             prune.delay()

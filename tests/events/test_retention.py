@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from events import posting, retention
-from events.models import Delivery, DeliveryAttempt, Event, OrderingKey, Subscription
+from events.models import Delivery, DeliveryAttempt, Event, OrderingKey, Replay, Subscription
 from events.record import record
 from instances.models import Instance, Organization
 from tests.events.conftest import POLLED_AT, change, make_instance, publish
@@ -108,6 +108,22 @@ def test_an_event_without_deliveries_goes(owner):
     assert left() == []
 
 
+def test_what_happened_goes_after_the_same_days(owner, stranger, subscription):
+    Organization.objects.filter(pk=owner.organization.pk).update(retention_days=3)
+    ended, young = Now() - timedelta(days=4), Now() - timedelta(days=2)
+    kept = {"wanted": {}, "rate": 1, "total": 1, "total_bytes": 1, "last_id": 1}
+    for user, finished_at in ((owner, ended), (owner, None), (owner, young), (stranger, ended)):
+        Replay.objects.create(organization=user.organization, finished_at=finished_at, **kept)
+    for kind, happened_at in (("opened", ended), ("deactivated", ended), ("opened", young)):
+        subscription.transitions.create(kind=kind, happened_at=happened_at)
+
+    assert retention.forget_histories(at_once=1) == 2
+
+    assert Replay.objects.filter(organization=owner.organization).count() == 2
+    # Nobody has been told of the deactivation.
+    assert [one.kind for one in subscription.transitions.order_by("pk")] == ["deactivated", "opened"]
+
+
 def test_what_waited_behind_a_forgotten_one_goes_on(instance):
     Instance.objects.filter(pk=instance.pk).update(notification_ordering=Instance.BY_OBJECT)
     instance.refresh_from_db()
@@ -149,20 +165,26 @@ def test_the_log_says_how_many_of_whom(instance, caplog):
 
 
 @with_commits
-def test_it_waits_for_nobody_who_is_at_a_delivery(instance):
+@pytest.mark.parametrize("held", ["delivery", "attempt"])
+def test_it_waits_for_nobody_who_is_at_a_delivery(instance, held):
     busy, _other = delivered(instance, 2, days=31)
     with transaction.atomic():
-        busy.deliveries.select_for_update(of=("self",)).get()
+        rows = Delivery.objects.filter(event=busy)
+        if held == "attempt":  # as whoever deletes an instance, deliveries next
+            rows = DeliveryAttempt.objects.filter(delivery__event=busy)
+        rows.select_for_update(of=("self",)).get()
         pruning = threading.Thread(target=_prune_apart)
         pruning.start()
         pruning.join(10)
         assert not pruning.is_alive()
 
-    assert left() == [busy.pk]
+    if held == "attempt":
+        _prune_apart()
+    assert left() == ([busy.pk] if held == "delivery" else [])
 
 
 def _prune_apart() -> None:
-    retention.prune()
+    retention.prune(at_once=1)
     connection.close()
 
 
