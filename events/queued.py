@@ -40,10 +40,11 @@ def let_go(cursor: Cursor[Any], subscription_id: int, *, most: int = AT_ONCE) ->
 def bring_forward(cursor: Cursor[Any], subscription_id: int) -> None:
     """Do not wait any longer for the next try of what failed: the receiver is back. In their order among the others.
 
-    Looks at the oldest only, which are the ones that were tried.
+    Looks at the oldest only, which are the ones that were tried. What failed again since the receiver first seemed to
+    be back waits for its next try: tried first each time, one bad notification would hold up all the others.
     """
     follow_indexes(cursor)
-    cursor.execute(_BRING_FORWARD, [subscription_id, LOOKED_THROUGH, ordering.WAITS])
+    cursor.execute(_BRING_FORWARD, [subscription_id, subscription_id, LOOKED_THROUGH, ordering.WAITS])
 
 
 _PUT_ASIDE = """
@@ -65,12 +66,17 @@ RETURNING delivery.id
 """
 
 _BRING_FORWARD = """
-WITH retried AS (
+WITH back AS (
+    SELECT min(happened_at) AS at
+    FROM events_circuittransition JOIN events_circuit AS circuit USING (subscription_id)
+    WHERE subscription_id = %b AND kind = 'recovering' AND happened_at >= circuit.opened_at
+), retried AS (
     SELECT delivery.id FROM events_delivery AS delivery
     JOIN (
         SELECT id FROM events_delivery WHERE subscription_id = %b AND state = 'pending' ORDER BY id LIMIT %b
     ) AS oldest USING (id)
     WHERE delivery.first_failed_at IS NOT NULL AND delivery.leased_until IS NULL AND delivery.next_attempt_at < %b
+        AND NOT EXISTS (SELECT FROM back WHERE back.at <= delivery.updated_at)
     ORDER BY delivery.id FOR UPDATE OF delivery SKIP LOCKED
 )
 UPDATE events_delivery AS delivery SET next_attempt_at = delivery.created_at, updated_at = statement_timestamp()

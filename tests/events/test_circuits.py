@@ -234,6 +234,17 @@ class TestRecovering:
         assert (circuit_of(failing).state, circuit_of(failing).trips) == (Circuit.OPEN, 1)
         assert kinds(failing) == ["opened", "recovering", "opened"]
 
+    def test_one_bad_notification_holds_up_the_others_once(self, failing):
+        bad = Delivery.objects.earliest("pk").pk
+        pass_time(30)
+        for _ in range(3):
+            for _ in range(2):
+                outcomes.write([told(claim, 500 if claim.delivery_id == bad else 200) for claim in take()])
+            pass_time(120)
+
+        # The first probe, the first after the second, and then it has its own times.
+        assert kinds(failing) == ["opened", "recovering", "opened", "recovering"]
+
     def test_a_row_that_says_nothing_any_more_goes(self, instance, subscription):
         publish(instance, 1)
         go_round(500)
