@@ -106,15 +106,16 @@ def closed(breaker: Breaker) -> Breaker:
 def started(breaker: Breaker, *, now: datetime, due: int) -> tuple[Breaker, int]:
     """A recovering breaker, and how many of the `due` deliveries may be sent now: 1, 2, 4 ... in each second.
 
-    Closed when that would be faster than FASTEST_START, or when nothing is left to send.
+    Closed when that would be faster than FASTEST_START, or when nothing is left to send. The first second begins when
+    the first is sent: time that passed before earned no trust.
     """
-    since = breaker.recovering_since or now
+    since = (breaker.recovering_since if breaker.recovering_claims else None) or now
     seconds = max(0, int((now - since).total_seconds()))
     if not due or seconds >= FASTEST_START.bit_length():
         return closed(breaker), 0
     allowed = 2 ** (seconds + 1) - 1
     most = max(0, min(due, allowed - breaker.recovering_claims))
-    return replace(breaker, recovering_claims=breaker.recovering_claims + most), most
+    return replace(breaker, recovering_since=since, recovering_claims=breaker.recovering_claims + most), most
 
 
 def wait(trips: int, *, is_deactivated: bool = False) -> timedelta:

@@ -117,6 +117,11 @@ class TestRecovering:
 
         assert (first, breaker.started(current, now=NOW, due=10)[1]) == (1, 0)
 
+    def test_time_in_which_nothing_could_be_sent_earns_no_trust(self):
+        current, first = breaker.started(self.recovering(), now=NOW + HOUR, due=1000)
+
+        assert (first, breaker.started(current, now=NOW + HOUR, due=1000)[1]) == (1, 0)
+
     def test_it_is_closed_when_nothing_is_left(self):
         assert breaker.started(self.recovering(), now=NOW, due=0)[0].state == Circuit.CLOSED
 
