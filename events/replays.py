@@ -52,12 +52,12 @@ def create(*, user: User, organization: Organization, asked: ReplayRequest) -> R
     """Raises NotFound for ids that are not the organization's, Conflict where too many replays go on."""
     replay_matches.check_ids(organization, asked.wanted)
     with transaction.atomic():
-        # Two at once shall not both be the last that there is room for.
+        if asked.reactivates:
+            _reactivate(organization, asked.wanted)
+        # Two at once shall not both be the last that there is room for. Behind the subscriptions, as in `redelivery`.
         Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
         if Replay.objects.filter(organization=organization, state__in=GOING_ON).count() >= MOST_AT_ONCE:
             raise Conflict(f"{MOST_AT_ONCE} replays go on already; wait for one of them, or cancel it")
-        if asked.reactivates:
-            _reactivate(organization, asked.wanted)
         found = replay_matches.preview(organization, asked.wanted)
         replay = Replay.objects.create(
             organization=organization,

@@ -22,10 +22,11 @@ from events.models import Circuit, Delivery, Event, Replay, Subscription
 from events.record import record
 from events.replay_requests import ReplayChange, parse
 from instances.errors import Conflict
-from instances.models import Instance
+from instances.models import Instance, Organization
 from tests.events.conftest import POLLED_AT, change, make_instance, publish
 from tests.events.draining import with_commits
 from tests.events.sink import Sink
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db
 
@@ -68,6 +69,13 @@ def go_on(replay: Replay, seconds: float = 1.0) -> int:
     replays.sweep()
     replay.refresh_from_db()
     return replay.begun - before
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        is_waiting: bool = cursor.fetchone()[0]
+        return is_waiting
 
 
 def delivered_ids(sink: Sink) -> Counter[str]:
@@ -246,6 +254,19 @@ class TestDeactivatedSubscriptions:
         assert deactivated.state == Subscription.ACTIVE
         assert (replay.begun, replay.passed_over) == (3, 0)
         assert drain().delivered == 3
+
+    @with_commits
+    def test_subscriptions_are_locked_before_what_counts_replays(self, instance, deactivated):
+        """In the order of whoever asks for very many deliveries at the same moment: they cannot wait in a circle."""
+        asking = threading.Thread(target=lambda: (ask(instance, reactivate=True), connection.close()))
+        with transaction.atomic():
+            Subscription.objects.select_for_update(of=("self",)).get(pk=deactivated.pk)
+            asking.start()
+            until(waits_for_a_lock)
+            Organization.objects.select_for_update(nowait=True).get(pk=instance.organization_id)
+        asking.join(10)
+
+        assert Replay.objects.get().total == 3
 
     def test_those_of_which_nothing_matches_stay_as_they_are(self, instance, deactivated):
         ask(instance, reactivate=True, statuses=["delivered"])
