@@ -239,6 +239,7 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
         "\nTry it:\n"
         f"  curl -H 'Authorization: {headers['Authorization']}' {base_url}/elements/api-v2/instances\n"
         f'  curl -X PATCH -d \'{{"title": "Boss"}}\' {sandbox_url}/_sandbox/contacts/{contacts[0]["id"]}\n'
+        f'  curl -X POST -d \'{{"status": 500, "times": 3}}\' {receiver_url}/_receiver/behave   # fail thrice\n'
         f"\nConsole: {base_url}/console/   login {LOGIN}   password {password}"
     )
 

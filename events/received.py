@@ -11,6 +11,9 @@ from typing import Any
 
 from events.signature_checks import Signature, Verdict, verify_elements, verify_standard
 
+LONGEST_MESSAGE = 300
+"""Characters of a posted message that are shown in its line."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Notification:
@@ -67,7 +70,8 @@ def lines_of(notification: Notification) -> list[str]:
     answered = f"answered {notification.status}" if notification.status else "not answered"
     entries = notification.entries()
     if not entries:
-        return [f"{at}  {len(notification.raw_body)} bytes without events  [{verdicts}; {answered}]"]
+        told = _posted(notification.body) or f"{len(notification.raw_body)} bytes without events"
+        return [_printable(f"{at}  {told}  [{verdicts}; {answered}]")]
     event_id = notification.body["message"].get("eventId", "?")
     return [
         _printable(
@@ -89,6 +93,15 @@ def as_json(notification: Notification) -> dict[str, Any]:
         "verdicts": dict(notification.verdicts),
         "status": notification.status,
     }
+
+
+def _posted(body: Any) -> str:
+    """What a notification says that is no event of an instance: an alert, or what somebody posted. Else empty."""
+    if not isinstance(body, dict) or not body.get("topic") or "message" not in body:
+        return ""
+    message = json.dumps(body["message"], ensure_ascii=False)
+    excerpt = message if len(message) <= LONGEST_MESSAGE else message[:LONGEST_MESSAGE] + "..."
+    return f"notification {body.get('id', '?')}  {body['topic']}  {excerpt}"
 
 
 def _printable(text: str) -> str:

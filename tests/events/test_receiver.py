@@ -280,10 +280,27 @@ def test_body_of_another_kind_is_one_line(body):
     assert "not answered" in line
 
 
-def test_body_cannot_steer_the_terminal():
-    body = {
-        "message": {"eventId": "\x1b[2J", "events": [{"eventType": "a\nb", "objectType": "\u202e", "objectId": "\x07"}]}
-    }
+def test_posted_notification_is_shown_by_its_topic_and_the_beginning_of_its_message():
+    message = {"kind": "deactivated", "reason": "x" * 1000}
+    body = {"id": 28, "topic": "switchyard.subscription.deactivated", "message": message}
+    (line,) = lines_of(notification(json.dumps(body).encode()))
+    assert '  notification 28  switchyard.subscription.deactivated  {"kind": "deactivated", "reason": "xxx' in line
+    assert len(line) < 500
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {
+            "message": {
+                "eventId": "\x1b[2J",
+                "events": [{"eventType": "a\nb", "objectType": "\u202e", "objectId": "\x07"}],
+            }
+        },
+        {"id": "\x1b[2J", "topic": "a\nb", "message": "\u202e"},
+    ],
+)
+def test_body_cannot_steer_the_terminal(body):
     (line,) = lines_of(notification(json.dumps(body).encode()))
     assert line.isprintable()
 
