@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 import smtplib
+import threading
+from collections import deque
 from urllib.parse import urlsplit
 
 from django.core.mail import EmailMessage
@@ -30,6 +32,8 @@ SEVERITIES = {
     transitions.DEACTIVATED: posting.HIGH,
     transitions.REACTIVATED: posting.LOW,
 }
+_mails: deque[CircuitTransition] = deque()
+_mailing = threading.Lock()
 
 
 def tell() -> int:
@@ -38,8 +42,19 @@ def tell() -> int:
     while (transition := _tell_next()) is not None:
         count += 1
         if transition.kind == transitions.DEACTIVATED:
-            _mail_owners(transition)
+            _mails.append(transition)
+    _send_mails()
     return count
+
+
+def _send_mails() -> None:
+    """In one thread of this process at a time: the others poll, and do not wait for a mail server that hangs."""
+    while _mails and _mailing.acquire(blocking=False):
+        try:
+            while _mails:
+                _mail_owners(_mails.popleft())
+        finally:
+            _mailing.release()
 
 
 def _tell_next() -> CircuitTransition | None:

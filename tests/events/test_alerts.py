@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings as django_settings
+from django.core.mail import EmailMessage
 from django.db import transaction
 
 from events import alerts, circuit_upkeep, subscriptions, transitions
@@ -109,8 +109,20 @@ class TestMail:
         assert Delivery.objects.count() == 1
         assert "mail not sent" in caplog.text
 
-    def test_none_is_waited_for_long(self):
-        assert django_settings.EMAIL_TIMEOUT == 10.0
+    def test_a_mail_server_that_takes_its_time_holds_up_one_thread_only(self, subscription, monkeypatch):
+        sent = []
+
+        def take_long(mail: EmailMessage) -> None:
+            if not sent:
+                note(subscription, "deactivated", reason="while the first mail was being sent")
+                sent.append(f"{alerts.tell()} told meanwhile")
+            sent.append("a mail")
+
+        monkeypatch.setattr(EmailMessage, "send", take_long)
+        note(subscription, "deactivated")
+
+        assert alerts.tell() == 1
+        assert sent == ["1 told meanwhile", "a mail", "a mail"]
 
 
 def test_reactivation_by_hand_is_kept_but_not_told(listening, subscription, instance):
