@@ -25,6 +25,8 @@ LEASE = timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 """When a probe of which nothing was heard is repeated."""
 AT_ONCE = 100
 """Circuits that one call looks at."""
+LET_GO_AT_ONCE = 1000
+"""Queued deliveries that one call lets go: whoever records for their subscriptions waits as long, and so do claims."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,19 @@ def permits(cursor: Cursor[Any], *, most: int) -> list[Permit]:
 
 def _reactivate(cursor: Cursor[Any]) -> None:
     cursor.execute(_RECOVERED)
+    left = LET_GO_AT_ONCE
     for (subscription_id,) in cursor.fetchall():
         # Nobody adds to the queue meanwhile: who records events needs a share of the subscription's lock.
-        if queued.let_go(cursor, subscription_id) < queued.AT_ONCE:
+        count = queued.let_go(cursor, subscription_id, most=left)
+        left -= count
+        if left > 0:
             subscriptions.reactivate(cursor, subscription_id)
             reason = "Its receiver is back; what was queued is being sent"
             transitions.record(
                 cursor, [Transition(subscription_id=subscription_id, kind=transitions.REACTIVATED, reason=reason)]
             )
+        if left <= 0:
+            break
 
 
 def _probes(cursor: Cursor[Any], most: int) -> list[Permit]:
@@ -76,12 +83,14 @@ def _probes(cursor: Cursor[Any], most: int) -> list[Permit]:
 def _slow_starts(cursor: Cursor[Any], most: int) -> list[Permit]:
     if most <= 0:
         return []
-    cursor.execute(_RECOVERING, [2 * breaker.FASTEST_START, AT_ONCE])
+    cursor.execute(_RECOVERING, [AT_ONCE])
     given, changed, finished = [], {}, []
     rows: Sequence[Any] = cursor.fetchall()
     for key, now, due, *columns in rows:
-        after, count = breaker.started(circuit_rows.of_row(columns), now=now, due=min(due, most))
-        changed[key] = after
+        before = circuit_rows.of_row(columns)
+        after, count = breaker.started(before, now=now, due=min(due, most))
+        if after != before:
+            changed[key] = after
         most -= count
         if after.state == Circuit.CLOSED:
             reason = "Its receiver keeps up" if due else "Its receiver has taken all there was"
@@ -90,7 +99,7 @@ def _slow_starts(cursor: Cursor[Any], most: int) -> list[Permit]:
             given.append(Permit(key, count, is_probe=False, from_queue=False))
         if most <= 0:
             break
-    if rows:
+    if changed:
         circuit_rows.save(cursor, changed, now=rows[0][1])
         transitions.record(cursor, finished)
     return given
@@ -108,7 +117,8 @@ WHERE circuit.state = 'recovering' AND subscription.state = 'deactivated'
 ORDER BY subscription.id LIMIT 10 FOR NO KEY UPDATE OF subscription SKIP LOCKED
 """
 
-# In the order of their indexes. What is leased is on its way already.
+# In the order of their indexes. What is leased is on its way already. OFFSET keeps the planner from hashing all that is
+# due, of everybody: for each circuit the first is enough.
 _DUE = """
 SELECT FROM events_delivery AS delivery
 WHERE delivery.lane = {lane} AND delivery.subscription_id = circuit.subscription_id AND delivery.state = 'pending'
@@ -135,10 +145,10 @@ WITH ready AS (
     JOIN instances_organization AS organization ON organization.id = subscription.organization_id
     LEFT JOIN instances_instance AS instance ON instance.id = subscription.instance_id
     WHERE circuit.state = 'open' AND circuit.next_probe_at <= statement_timestamp() AND NOT {_IS_PAUSED}
-        AND CASE WHEN subscription.state = 'active' THEN EXISTS ({_LIVE}) OR EXISTS ({_AGAIN})
+        AND CASE WHEN subscription.state = 'active' THEN EXISTS ({_LIVE} OFFSET 0) OR EXISTS ({_AGAIN} OFFSET 0)
             ELSE subscription.url <> '' AND organization.failure_policy = 'retry'
                 AND (instance.id IS NULL OR instance.is_events_enabled AND NOT instance.is_disabled)
-                AND EXISTS ({_QUEUED}) END
+                AND EXISTS ({_QUEUED} OFFSET 0) END
     ORDER BY circuit.next_probe_at LIMIT %b FOR UPDATE OF circuit SKIP LOCKED
 )
 UPDATE events_circuit AS circuit SET next_probe_at = statement_timestamp() + %b
@@ -146,10 +156,11 @@ FROM ready WHERE circuit.subscription_id = ready.subscription_id
 RETURNING circuit.subscription_id, ready.is_active
 """  # noqa: S608
 
-# The share of the subscription's lock is what writing a transition takes anyway; taken first, as everywhere.
+# The share of the subscription's lock is what writing a transition takes anyway; taken first, as everywhere. A slow
+# start doubles, so no more than that is counted.
 _RECOVERING = f"""
 SELECT circuit.subscription_id, statement_timestamp(), (
-        SELECT count(*) FROM (({_LIVE}) UNION ALL ({_AGAIN}) LIMIT %b) AS due
+        SELECT count(*) FROM (({_LIVE}) UNION ALL ({_AGAIN}) LIMIT circuit.recovering_claims + 1) AS due
     ), {circuit_rows.COLUMNS}
 FROM events_circuit AS circuit JOIN events_subscription AS subscription ON subscription.id = circuit.subscription_id
 WHERE circuit.state = 'recovering' AND subscription.state = 'active' AND NOT {_IS_PAUSED}

@@ -196,8 +196,10 @@ class Clerk:
     def _permitted(self, cursor: Cursor[Any], now: float) -> list[Claim]:
         if now < self._next_permit_at:
             return []
-        self._next_permit_at = now + PERMIT_SECONDS
-        return claims.take_permitted(cursor, circuits.permits(cursor, most=self._windows.places))
+        found = claims.take_permitted(cursor, circuits.permits(cursor, most=self._windows.places))
+        ended = time.monotonic()
+        self._next_permit_at = ended + max(PERMIT_SECONDS, TIMES_A_LOOK * (ended - now))
+        return found
 
     def _look(self, cursor: Cursor[Any]) -> bool:
         """Find lanes with something due. Returns whether all have been looked at."""
