@@ -150,6 +150,14 @@ _INSTANCE = "instance.id = coalesce(event.instance_id, subscription.instance_id)
 _MAY_SEND = """(subscription.url <> '' AND (instance.id IS NULL OR NOT instance.is_disabled
         AND (instance.is_events_enabled OR event.source = 'posted' AND event.instance_id IS NOT NULL)))"""
 
+# Not by a join: the queue is followed from its oldest on, as far as nothing may be sent.
+_SENDABLE = f"""EXISTS (
+                SELECT FROM events_event AS event
+                JOIN events_subscription AS subscription ON subscription.id = delivery.subscription_id
+                LEFT JOIN instances_instance AS instance ON {_INSTANCE}
+                WHERE event.id = delivery.event_id AND {_MAY_SEND} OFFSET 0
+            )"""
+
 # A common table expression that locks rows runs once, so its LIMIT holds; a subquery may be run again by a join.
 _STATEMENT = """
 WITH due AS (
@@ -192,9 +200,14 @@ _CLAIM = _STATEMENT.format(
     may_send=_MAY_SEND,
     instance=_INSTANCE,
 )
-# A probe of a subscription that was deactivated: what is queued stays so while it is sent.
+# A probe of a subscription that was deactivated: what is queued stays so while it is sent. The oldest that may be sent:
+# one of a switched-off instance must not keep those of others from being tried.
 _CLAIM_QUEUED = _STATEMENT.format(
-    which="delivery.state = 'queued'", order="delivery.id", state="true", may_send=_MAY_SEND, instance=_INSTANCE
+    which=f"delivery.state = 'queued' AND {_SENDABLE}",
+    order="delivery.id",
+    state="true",
+    may_send=_MAY_SEND,
+    instance=_INSTANCE,
 )
 
 _RELEASE = """

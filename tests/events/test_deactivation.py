@@ -12,7 +12,7 @@ from events import circuit_upkeep, deactivation, outcomes
 from events.models import Circuit, CircuitTransition, Delivery, DeliveryAttempt, Subscription
 from instances import retry_schedules
 from instances.models import Instance, Organization
-from tests.events.conftest import publish
+from tests.events.conftest import make_instance, publish
 from tests.events.failing import (
     circuit_of,
     go_round,
@@ -177,6 +177,16 @@ class TestComingBack:
 
         assert take() == []
 
+    def test_what_is_switched_off_keeps_nothing_of_others_from_being_tried(self, dead, instance):
+        other = make_instance(instance.user, "http://other.example/")
+        Subscription.objects.filter(pk=dead.pk).update(topics=[instance.topic, other.topic], instance=None)
+        Subscription.objects.filter(instance=other).delete()
+        (event,) = publish(other, 1, first=50)
+        Instance.objects.filter(pk=instance.pk).update(is_events_enabled=False)
+        pass_time(HOUR)
+
+        assert go_round(200) == [event.pk]
+
     def test_not_where_the_account_keeps_what_fails_until_it_is_asked_for(self, dead):
         Organization.objects.update(failure_policy=Organization.QUEUE)
         pass_time(HOUR)
@@ -184,8 +194,7 @@ class TestComingBack:
         assert take() == []
 
     def test_a_long_queue_is_let_go_in_batches_before_it_is_active(self, dead, instance, monkeypatch):
-        monkeypatch.setattr("events.queued.let_go.__kwdefaults__", {"most": 8})
-        monkeypatch.setattr("events.queued.AT_ONCE", 8)
+        monkeypatch.setattr("events.circuits.LET_GO_AT_ONCE", 8)
         pass_time(HOUR)
         go_round(200)
 
