@@ -97,7 +97,7 @@ def outcomes(replays: Sequence[Replay]) -> dict[int, Outcomes]:
     """By replay. What another replay began since, or is no longer kept, is not counted."""
     counts: dict[int, dict[str, int]] = {replay.pk: {} for replay in replays}
     rows = Delivery.objects.filter(replay__in=list(counts)).order_by()
-    for replay_id, state, count in rows.values_list("replay_id", "state").annotate(Count("pk")):
+    for replay_id, state, count in rows.values_list("replay_id", "state").annotate(count=Count("*")):
         name = state if state in (Delivery.DELIVERED, Delivery.PENDING) else Delivery.QUEUED
         counts[replay_id][name] = counts[replay_id].get(name, 0) + count
     return {replay_id: Outcomes(**found) for replay_id, found in counts.items()}
