@@ -164,4 +164,10 @@ class Migration(migrations.Migration):
             model_name='replay',
             index=models.Index(condition=models.Q(('state', 'running')), fields=['next_step_at'], name='replays_due'),
         ),
+        # On the way back: the release before knows no order, and would never send what waits in line.
+        migrations.RunSQL(
+            migrations.RunSQL.noop,
+            "UPDATE events_delivery SET next_attempt_at = statement_timestamp() "
+            "WHERE state = 'pending' AND next_attempt_at = '9998-12-31 00:00:00+00'",
+        ),
     ]
