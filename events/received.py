@@ -50,7 +50,7 @@ class Notification:
         """Decoded; as text when it is no JSON."""
         try:
             return json.loads(self.raw_body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.raw_body.decode("utf-8", "replace")
 
     def entries(self) -> list[dict[str, Any]]:

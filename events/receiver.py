@@ -172,8 +172,8 @@ class Receiver:
             wanted = json.loads(body)
             if not isinstance(wanted, dict):
                 raise Impossible("body", "send an object")
-            self.behave(**wanted)
-        except ValueError as mistake:
+            self.treat(asked_for(wanted))
+        except (ValueError, RecursionError) as mistake:
             return _json(400, {"error": str(mistake)})
         return Answer(status=204)
 

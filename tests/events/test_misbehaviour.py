@@ -155,7 +155,15 @@ def test_who_hangs_keeps_the_connection_until_the_client_gives_up(receiver):
 
 
 @pytest.mark.parametrize(
-    "sent, said", [("[]", "object"), ("no", "Expecting"), ('{"times": 0}', "times"), ('{"stats": 1}', "stats")]
+    "sent, said",
+    [
+        ("[]", "object"),
+        ("no", "Expecting"),
+        ("[" * 10_000, "recursion"),
+        ('{"times": 0}', "times"),
+        ('{"stats": 1}', "stats"),
+        ('{"self": 1}', "self"),
+    ],
 )
 def test_other_processes_are_told_what_cannot_be(receiver, sent, said):
     answer = requests.post(f"{receiver.url}/_receiver/behave", data=sent, timeout=10)

@@ -272,7 +272,7 @@ def test_each_change_is_one_line():
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"no json", b"[]", b"{}", b'{"message": null}', b'{"message": {"events": 5}}', b"\xff"]
+    "body", [b"", b"no json", b"[]", b"{}", b'{"message": null}', b'{"message": {"events": 5}}', b"\xff", b"[" * 10_000]
 )
 def test_body_of_another_kind_is_one_line(body):
     (line,) = lines_of(notification(body, status=0))
