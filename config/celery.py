@@ -7,11 +7,13 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.signals import setup_logging, worker_before_create_process, worker_process_init, worker_ready
 
 from config.processes import end_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# They read every view and all that describes it, which workers never need again; `make check` and migrations run them.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("switchyard")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -29,9 +31,12 @@ def end_with_the_worker(**_signal: Any) -> None:
     end_with_parent()
 
 
-@worker_process_init.connect
+@worker_before_create_process.connect
 @worker_ready.connect
 def leave_the_start_to_itself(**_signal: Any) -> None:
-    """What start-up made stays for good: without this, parsing a large page looks through all of it again and again."""
+    """What start-up made stays for good: without this, parsing a large page looks through all of it again and again.
+
+    Before the fork, so that a pool process does not look through it either: whatever it touches it has to copy.
+    """
     gc.collect()
     gc.freeze()

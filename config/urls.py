@@ -9,6 +9,8 @@ from django.urls import include, path
 
 from config.openapi import pages
 
+admin.autodiscover()
+
 
 def home(request: HttpRequest) -> HttpResponse:
     return redirect("/console/")
