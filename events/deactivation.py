@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg import Cursor
 
 from connectors.budgets import Budget
-from events import breaker, circuit_rows, ordering, queued, subscriptions, transitions
+from events import breaker, circuit_rows, ordering, queued, retries, subscriptions, transitions
 from events.breaker import Breaker, Tally
 from events.models import Circuit, Subscription
 from events.retries import AFRESH, GONE, TOO_MANY_REQUESTS
@@ -52,7 +52,9 @@ def carry_out(cursor: Cursor[Any], ended: Sequence[Ended]) -> Sequence[Ended]:
         _follow_up(cursor, happened)
     return [
         replace(one, verdict=AFRESH)
-        if one.verdict.deactivates and (found := held.get(one.claim.subscription_id)) and found.url != one.claim.url
+        if one.error_class.budget == Budget.RECEIVER
+        and (found := held.get(one.claim.subscription_id))
+        and found.url != one.claim.url
         else one
         for one in ended
     ]
@@ -231,7 +233,7 @@ def _moved(subscription_id: int, current: Breaker, ones: Sequence[Ended]) -> Tra
 
 
 def _failure(one: Ended) -> str:
-    return f"HTTP {one.status}" if one.status is not None else str(one.error_class).replace("_", " ")
+    return retries.words_of(status=one.status, error_class=one.error_class, error=one.error)
 
 
 _LOCK_CHANGING = "SELECT FROM events_subscription WHERE id = ANY(%b::bigint[]) ORDER BY id FOR NO KEY UPDATE"

@@ -281,6 +281,7 @@ def _judged_failure(claim: Claim, outcome: Outcome, error_class: ErrorClass) -> 
     attempt = Try(
         status=outcome.status,
         error_class=error_class,
+        error=outcome.error,
         retry_after=retries.parse_retry_after(
             outcome.retry_after, now=outcome.started_at + timedelta(milliseconds=outcome.duration_ms)
         ),

@@ -19,6 +19,9 @@ from instances.paging import page_of
 
 logger = logging.getLogger(__name__)
 
+RESERVED = "switchyard."
+"""Topics that begin so are the platform's: whoever gets them must be able to believe them."""
+
 
 class NotificationsView(ApiView):
     """POST /notifications, GET /notifications?topics[]=..."""
@@ -85,6 +88,8 @@ def _notification_request(sent: object) -> dict[str, Any]:
     topic = _name(sent, "topic")
     if topic is None:
         raise InvalidRequest("topic is missing; it says who gets the notification")
+    if topic.startswith(RESERVED):
+        raise InvalidRequest(f"topic: those that begin with {RESERVED} are the platform's own; choose another")
     if sent.get("message") is None:
         raise InvalidRequest("message is missing; send a text or any other JSON")
     severity = sent.get("severity")

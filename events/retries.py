@@ -30,6 +30,7 @@ OWN_FAULT_WAIT = timedelta(minutes=1)
 NOTHING = timedelta(0)
 # A receiver that says more says too much.
 LONGEST_HINT_SECONDS = 30 * 86_400
+LONGEST_ERROR = 200
 TOO_MANY_REQUESTS = 429
 SERVICE_UNAVAILABLE = 503
 GONE = 410
@@ -65,6 +66,8 @@ class Try:
 
     status: int | None
     error_class: ErrorClass
+    error: str = ""
+    """What went wrong, where there was no answer."""
     retry_after: timedelta | None = None
     attempts_made: int
     """Before this one."""
@@ -122,7 +125,8 @@ def judge(attempt: Try, *, chance: float) -> Verdict:
     is_free = attempt.status == TOO_MANY_REQUESTS and attempt.retry_after is not None
     due = _patience(attempt) if is_free else _wait(attempt)
     if due is None:
-        return _stopped(made, f"No attempt succeeded in the time that retries take; the last one: {_failure(attempt)}")
+        last = words_of(status=attempt.status, error_class=attempt.error_class, error=attempt.error)
+        return _stopped(made, f"No attempt succeeded in the time that retries take; the last one: {last}")
     return Verdict(
         state=Delivery.PENDING,
         attempts_made=attempt.attempts_made if is_free else made,
@@ -184,5 +188,8 @@ def _jitter(wait: timedelta, chance: float) -> timedelta:
     return min(max(wait * JITTER, min(wait, SHORTEST_JITTER)), LONGEST_JITTER) * chance
 
 
-def _failure(attempt: Try) -> str:
-    return f"HTTP {attempt.status}" if attempt.status is not None else str(attempt.error_class).replace("_", " ")
+def words_of(*, status: int | None, error_class: ErrorClass, error: str) -> str:
+    """A failure in a few words, for reasons that people read."""
+    if status is not None:
+        return f"HTTP {status}"
+    return error[:LONGEST_ERROR] or str(error_class).replace("_", " ")

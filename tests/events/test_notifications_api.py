@@ -67,6 +67,7 @@ class TestPosting:
             ({"topic": None}, "topic"),
             ({"topic": ""}, "topic"),
             ({"topic": 7}, "topic"),
+            ({"topic": "switchyard.subscription.deactivated"}, "topic"),
             ({"topic": "x" * 256}, "topic"),
             ({"message": None}, "message"),
             ({"severity": "urgent"}, "severity"),

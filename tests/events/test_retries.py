@@ -84,6 +84,12 @@ def test_after_the_last_retry_the_subscription_is_deactivated_and_the_delivery_q
     assert "HTTP 500" in last.deactivates
 
 
+def test_the_reason_says_what_went_wrong_where_there_was_no_answer():
+    _, last = schedule(status=None, error_class=ErrorClass.PROTOCOL, error="Empty reply from server")[-1]
+
+    assert last.deactivates.endswith("the last one: Empty reply from server")
+
+
 @given(chance=chances, attempts_made=st.integers(0, 8))
 def test_jitter_makes_a_retry_later_by_a_tenth_or_some_seconds_and_never_earlier(chance, attempts_made):
     attempt = failed(attempts_made=attempts_made, failing_for=STEPS[attempts_made - 1] if attempts_made else None)
