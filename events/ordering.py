@@ -40,9 +40,14 @@ class Objects:
     """Type and id of each object, by event."""
 
 
+def hold(cursor: Cursor[Any], instance_id: int) -> None:
+    """Nobody else adds to the lines of an instance, or takes from them, until this transaction ends."""
+    cursor.execute(_LOCK, [_LINES, [instance_id]])
+
+
 def begin(cursor: Cursor[Any], instance_id: int) -> bool:
     """Hold the lines of an instance before deliveries are added. False: it asks for no order any more."""
-    cursor.execute(_LOCK, [_LINES, [instance_id]])
+    hold(cursor, instance_id)
     # Only now: whoever switches the order off lets everything go under the same lock.
     cursor.execute("SELECT notification_ordering FROM instances_instance WHERE id = %b", [instance_id])
     return cursor.fetchone() == (Instance.BY_OBJECT,)
@@ -95,7 +100,7 @@ def advance(cursor: Cursor[Any], ended: Sequence[Ended]) -> None:
 def release(instance: Instance) -> None:
     """Nobody waits any more for the sake of order; in the transaction that switches it off."""
     with plain_cursor() as cursor:
-        cursor.execute(_LOCK, [_LINES, [instance.pk]])
+        hold(cursor, instance.pk)
         cursor.execute(_CLEAR, [instance.organization_id, instance.pk, [instance.topic], f"{instance.pk}/"])
         if waiting := [delivery_id for (delivery_id,) in cursor]:
             cursor.execute(_GO, [sorted(set(waiting)), WAITS])
@@ -189,8 +194,12 @@ RETURNING delivery_id
 """
 
 _GO = """
-UPDATE events_delivery SET next_attempt_at = statement_timestamp()
-WHERE id = ANY(%b::bigint[]) AND state = 'pending' AND next_attempt_at = %b
+WITH waiting AS (
+    SELECT id FROM events_delivery WHERE id = ANY(%b::bigint[]) AND state = 'pending' AND next_attempt_at = %b
+    ORDER BY id FOR UPDATE
+)
+UPDATE events_delivery AS delivery SET next_attempt_at = statement_timestamp()
+FROM waiting WHERE delivery.id = waiting.id
 """
 
 # From one subscription to the next, without reading all that wait for each.

@@ -39,6 +39,10 @@ def follow_instance(*, instance: Instance, **_signal: Any) -> None:
     # Our own receiver is accepted as a callback URL, since clients copy it from guides; sending there would be a loop.
     url = "" if is_own_events_url(instance.callback_url) else instance.callback_url
     subscription = Subscription.objects.select_for_update(of=("self",)).filter(instance=instance).first()
+    if instance.notification_ordering != Instance.BY_OBJECT:
+        # For `release`, before deliveries are locked.
+        with plain_cursor() as cursor:
+            ordering.hold(cursor, instance.pk)
     if subscription is None and url and instance.is_events_enabled:
         Subscription.objects.create(
             organization_id=instance.organization_id, instance=instance, topics=[instance.topic], url=url
@@ -146,7 +150,9 @@ def _release_held_back(instance: Instance) -> None:
     )
     if not instance.is_events_enabled:
         held_back = held_back.filter(event__instance=instance, event__source=Event.POSTED)
-    if held_back.update(next_attempt_at=Now()):
+    # Locked by id first: an update takes rows as it finds them.
+    locked = held_back.select_for_update(no_key=True, of=("self",)).order_by("pk")
+    if list(locked.values_list("pk", flat=True)) and held_back.update(next_attempt_at=Now()):
         transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
 
 

@@ -312,3 +312,27 @@ def _somebody_waits_for_a_line() -> bool:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
         (count,) = cursor.fetchone()
     return bool(count)
+
+
+@with_commits
+def test_lines_are_locked_before_deliveries_by_whoever_changes_the_callback_url(ordered):
+    delivery = tell(ordered, 1)
+    Subscription.objects.update(state=Subscription.DEACTIVATED)
+    Delivery.objects.update(state=Delivery.QUEUED)
+
+    def move() -> None:
+        ordered.callback_url = "http://new.example/"
+        set_ordering(ordered, "")
+        connection.close()
+
+    mover = threading.Thread(target=move)
+    with transaction.atomic(), plain_cursor() as cursor:
+        ordering.hold(cursor, ordered.pk)
+        mover.start()
+        until(lambda: cursor.execute("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").rowcount)
+        # As who writes outcomes does: behind the lines, and in nobody's way.
+        cursor.execute("SELECT FROM events_delivery WHERE id = %b FOR UPDATE NOWAIT", [delivery.pk])
+    mover.join(10)
+
+    delivery.refresh_from_db()
+    assert delivery.state == Delivery.PENDING
