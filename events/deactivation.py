@@ -52,7 +52,7 @@ def carry_out(cursor: Cursor[Any], ended: Sequence[Ended]) -> Sequence[Ended]:
         _follow_up(cursor, happened)
     return [
         replace(one, verdict=AFRESH)
-        if one.error_class.budget == Budget.RECEIVER
+        if (one.verdict.deactivates or one.error_class.budget == Budget.RECEIVER)
         and (found := held.get(one.claim.subscription_id))
         and found.url != one.claim.url
         else one

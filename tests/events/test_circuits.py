@@ -92,6 +92,8 @@ class TestOpening:
         outcomes.write([told(claim, 500) for claim in late])
 
         assert not Circuit.objects.exists()
+        # What was under way begins afresh there, and does not wait for a retry.
+        assert {claim.attempts_made for claim in take()} == {0}
 
     def test_what_ended_after_the_subscription_was_deleted_is_no_trouble(self, instance, subscription):
         publish(instance, 12)
