@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, InternalError, OperationalError, connection, transaction
 
 from events import deactivation, ordering
 from events.claims import Claim
@@ -19,7 +19,8 @@ from events.retries import ErrorClass, Verdict
 
 logger = logging.getLogger(__name__)
 
-DATABASE_AWAY = (OperationalError, InterfaceError)
+# The last one is how it ends a connection whose transaction did nothing for too long.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 DATABASE_PATIENCE_SECONDS = 20.0
 """How long outcomes are kept while the database is away."""
 DATABASE_RETRY_SECONDS = 0.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from config.celery import limit_idle_transactions
 from events import claims, outcomes, subscriptions
 from events.deliver import drain
 from events.models import Delivery, DeliveryAttempt, Event
@@ -151,3 +153,31 @@ class TestClaims:
         assert sink.received == []
         assert drained.not_sent >= 1
         assert only().leased_until is None
+
+
+@with_commits
+def test_outcomes_survive_that_the_database_ends_a_transaction_that_was_frozen(instance, monkeypatch):
+    """As after a worker was stopped in the middle of one for longer than it may be idle."""
+    publish(instance)
+    (claim,) = claims.claim(limit=1)
+    waits = iter([0.1])
+
+    def freeze(cursor, told):
+        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 20")
+        time.sleep(next(waits, 0))
+        return told
+
+    monkeypatch.setattr("events.deactivation.carry_out", freeze)
+    outcomes.store([ended(claim, Verdict(state=Delivery.DELIVERED, wait=timedelta(0), attempts_made=1))])
+
+    assert only().state == Delivery.DELIVERED
+    assert DeliveryAttempt.objects.count() == 1
+
+
+@with_commits
+def test_workers_may_not_idle_in_a_transaction_for_as_long_as_a_lease():
+    limit_idle_transactions(connection)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW idle_in_transaction_session_timeout")
+        assert cursor.fetchone() == ("30s",)
+    connection.close()
