@@ -151,7 +151,7 @@ pieces = st.sampled_from([*"()=<>,'\"`.-+: %$", *WORDS, *LITERALS, " ", "\n", "\
 texts = st.one_of(st.lists(pieces, max_size=25).map(" ".join), st.lists(pieces, max_size=25).map("".join), st.text())
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(texts)
 @example("(" * 10_000)
 @example("'" * 9_999)
@@ -191,7 +191,7 @@ trees = st.recursive(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(trees)
 def test_every_tree_survives_being_written_and_read_again(tree):
     assert parse(to_text(tree)) == tree

@@ -181,7 +181,7 @@ seconds = st.datetimes(datetime(1, 1, 3), datetime(9999, 12, 29), timezones=st.j
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(seconds, whole_patterns, zones)
 def test_what_is_written_by_a_pattern_is_read_back(moment, pattern, zone):
     text = format_date(moment, pattern=pattern, zone=zone)
@@ -199,7 +199,7 @@ odd_values = st.one_of(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(odd_values, whole_patterns, zones)
 def test_no_value_makes_reading_a_stamp_fail(value, pattern, zone):
     found = parse_date(value, pattern=pattern, zone=zone)
@@ -288,7 +288,7 @@ macro_pieces = st.sampled_from([*"${}:'+-TZ ", *NAMES, *ARGUMENTS, "${", "{{7*7}
 sane_moments = st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=6))]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.one_of(st.lists(macro_pieces, max_size=15).map("".join), st.text()), sane_moments)
 @example("${" * 5_000, MOMENT)
 @example("${dateTimeZone:-6:00:yyyy}", datetime(1, 1, 1, tzinfo=UTC))

@@ -179,7 +179,7 @@ ANY = st.lists(PATHS, min_size=1, max_size=5).map(
 
 
 @given(transformation=ANY, records=st.lists(RECORDS, max_size=3))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_record_fails_and_pages_show_what_single_records_do(transformation: Transformation, records: list[Any]):
     page = transformation.shown_page(json.dumps(records).encode())
 
@@ -187,7 +187,7 @@ def test_no_record_fails_and_pages_show_what_single_records_do(transformation: T
 
 
 @given(transformation=ANY, record=RECORDS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_record_that_is_sent_back_as_it_was_shown_keeps_what_is_mapped(transformation: Transformation, record: Any):
     shown = transformation.shown(record)
 

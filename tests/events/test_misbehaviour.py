@@ -78,7 +78,7 @@ def test_what_cannot_be_is_refused_by_name(fields, name, reason):
 ANYTHING: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([])
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(
     st.dictionaries(
         st.sampled_from(list(Misbehaviour.__dataclass_fields__)),

@@ -170,7 +170,7 @@ saves = st.one_of(
 polls = st.tuples(st.just("poll"), st.lists(saves, max_size=4))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(before=st.lists(saves, max_size=4), history=st.lists(st.one_of(saves, polls), max_size=25))
 def test_each_save_that_a_poll_can_meet_is_told_exactly_once(before, history):
     provider = Provider()

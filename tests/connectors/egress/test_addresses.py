@@ -69,14 +69,14 @@ def test_a_public_address_is_accepted(text):
     assert refusal(ip_address(text)) == ""
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(inner=ipv4)
 def test_the_verdict_of_a_wrapper_is_the_verdict_of_the_address_inside(inner):
     for wrap in WRAPPERS.values():
         assert refusal(wrap(inner)) == refusal(inner)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(inner=private_ipv4)
 def test_a_private_address_is_refused_in_every_wrapper(inner):
     for wrap in WRAPPERS.values():
@@ -84,7 +84,7 @@ def test_a_private_address_is_refused_in_every_wrapper(inner):
         assert refusal(wrap(inner))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(inner=private_ipv4, suffix=st.integers(0, 2**32 - 1), length=st.sampled_from([48, 56, 64, 96]))
 def test_a_private_address_is_refused_wherever_local_nat64_may_put_it(inner, suffix, length):
     octets = bytearray(16)
@@ -98,7 +98,7 @@ def test_a_private_address_is_refused_wherever_local_nat64_may_put_it(inner, suf
     assert refusal(IPv6Address(bytes(octets)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(inner=private_ipv4, network=st.sampled_from(PRIVATE_NETWORKS))
 def test_an_allowed_network_admits_its_addresses_wrapped_or_not_and_no_others(inner, network):
     for wrap in [lambda address: address, *WRAPPERS.values()]:
@@ -111,7 +111,7 @@ def test_an_allowed_ipv6_network_admits_its_addresses():
     assert refusal(ip_address("fd99::1"), allowed=[ip_network("fd12:3456::/32")]) == "private"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(address=st.ip_addresses(v=6))
 def test_outside_of_global_unicast_and_the_wrappers_no_ipv6_address_is_accepted(address):
     if not carried_addresses(address) and int(address) >> 125 != 0b001:

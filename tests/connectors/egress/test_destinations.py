@@ -187,7 +187,7 @@ def test_the_setting_is_read_at_every_call(settings):
         check_url("http://10.1.2.3/")
 
 
-@bounded(max_examples=120, deadline=None)
+@bounded(max_examples=60, deadline=None)
 @given(url=st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}(/.{0,20})?", fullmatch=True))
 def test_any_text_is_a_canonical_destination_or_refused(url):
     try:
