@@ -258,7 +258,7 @@ class TestSeveralAtOnce:
         assert sweep() == 1
         assert types_of(sandbox) == DEFAULT_TYPES
 
-    def test_after_a_hundred_switches_exactly_what_is_wanted_is_registered(self, owner, sandbox):
+    def test_after_many_switches_at_once_exactly_what_is_wanted_is_registered(self, owner, sandbox):
         foreign = sandbox.registrations.add(
             type="ticket", level="owner", url="https://elsewhere.example.com/?recordId="
         )
@@ -270,7 +270,7 @@ class TestSeveralAtOnce:
         def flip(first: bool) -> None:
             together.wait()
             try:
-                for number in range(25):
+                for number in range(9):  # odd: at the end they disagree, too
                     with suppress(Conflict):  # the caller is told to send it again
                         switch(instance, on=first == (number % 2 == 0))
             finally:
