@@ -12,7 +12,9 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
@@ -69,6 +71,16 @@ def broker_url() -> str:
     """The same server in Celery's spelling: kombu says `redis+socket://` where redis-py says `unix://`."""
     url = redis_url()
     return "redis+socket://" + url.removeprefix("unix://") if url.startswith("unix://") else url
+
+
+def server_of(name: str, read: Callable[..., dict[str, Any]], **options: Any) -> dict[str, Any]:
+    """What a URL with a password in it says, as `read` (of `env`) does. What is wrong with it is told without it."""
+    try:
+        return read(name, **options)
+    except ValueError:
+        raise MisconfiguredEnvironment(
+            f"{name} cannot be read as a URL; write /, #, ? and @ in its password as %2F, %23, %3F and %40"
+        ) from None
 
 
 def port() -> int:

@@ -82,7 +82,9 @@ _embedded_database = {
     "USER": "postgres",
     "HOST": str(environment.socket_directory()),
 }
-_database: dict[str, Any] = _embedded_database if environment.is_embedding_postgres() else env.db_url("DATABASE_URL")
+_database: dict[str, Any] = (
+    _embedded_database if environment.is_embedding_postgres() else environment.server_of("DATABASE_URL", env.db_url)
+)
 # A provider whose callback comes while the database is away wants an answer within seconds.
 # Statements are prepared where the code asks for it, not because they come often; behind some poolers, never.
 _prepare_threshold = None if _database.get("DISABLE_SERVER_SIDE_CURSORS") else 1_000_000
@@ -220,7 +222,7 @@ TRACE_DAYS = env.int("TRACE_DAYS", 7)
 
 # Mail to owners whose receiver is given up on. Unset, none is sent. A server that hangs holds up one worker so long.
 EMAIL_TIMEOUT = 10.0
-vars().update(env.email_url("EMAIL_URL", default="dummymail://"))
+vars().update(environment.server_of("EMAIL_URL", env.email_url, default="dummymail://"))
 DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", "switchyard@localhost")
 
 # Provider callbacks

@@ -107,3 +107,16 @@ def test_any_other_public_url_stops_the_start_with_an_example_and_is_not_shown(d
     ) as no:
         environment.public_url()
     assert "hunter2" not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    "name, read", [("DATABASE_URL", environment.env.db_url), ("EMAIL_URL", environment.env.email_url)]
+)
+def test_a_password_that_breaks_its_url_stops_the_start_and_is_not_shown(development, monkeypatch, name, read):
+    monkeypatch.setenv(name, "postgres://ann:pass/word@db.example.com:5432/switchyard")
+
+    with pytest.raises(environment.MisconfiguredEnvironment) as stopped:
+        environment.server_of(name, read)
+    message = str(stopped.value)
+    assert message.startswith(f"switchyard: {name} ")
+    assert "pass" not in message.replace("password", "")
