@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 QUICK = {
     "EGRESS_ALLOW_NETWORKS": "127.0.0.0/8",
     "POLL_INTERVAL_FLOOR": "0.2",
-    "POLL_SWEEP_SECONDS": "0.2",
-    "SWEEP_SECONDS": "0.2",
+    "POLL_SWEEP_SECONDS": "0.5",
+    "SWEEP_SECONDS": "1",
     "POLL_LEASE_SECONDS": "3",
     "DELIVERY_ATTEMPT_SECONDS": "2",
     "DELIVERY_LEASE_SECONDS": "6",
