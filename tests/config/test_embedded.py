@@ -13,8 +13,25 @@ import redis
 from config import embedded
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Where the data directory is kept between tests: making one takes a second."""
+    home = tmp_path_factory.mktemp("cluster")
+    embedded.Postgres(home / "postgres", home / "run", embedded.DURABLE).prepare()
+    return home / "postgres"
+
+
 @pytest.fixture
-def postgres(tmp_path):
+def data(made, tmp_path):
+    """The data directory, lent to this test: whatever runs on it has to end."""
+    here = tmp_path / "postgres"
+    made.rename(here)
+    yield here
+    here.rename(made)
+
+
+@pytest.fixture
+def empty_postgres(tmp_path):
     server = embedded.Postgres(tmp_path / "postgres", tmp_path / "run", embedded.DURABLE)
     children = []
 
@@ -27,6 +44,11 @@ def postgres(tmp_path):
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
             child.wait(20)
+
+
+@pytest.fixture
+def postgres(data, empty_postgres):
+    return empty_postgres
 
 
 def ask(server: embedded.Postgres, statement: str):
@@ -76,8 +98,8 @@ def test_postgres_takes_the_data_over_from_a_server_that_was_left_behind(postgre
     assert orphan.wait(20) is not None
 
 
-def test_an_initdb_that_was_killed_half_way_is_begun_again(postgres):
-    server, start = postgres
+def test_an_initdb_that_was_killed_half_way_is_begun_again(empty_postgres):
+    server, start = empty_postgres
     server.data.mkdir(parents=True)
     (server.data / "PG_VERSION").write_text("16\n")
     (server.data / "half").mkdir()
@@ -87,11 +109,11 @@ def test_an_initdb_that_was_killed_half_way_is_begun_again(postgres):
     assert ask(server, "SELECT 1") == (1,)
 
 
-def test_two_stacks_have_servers_of_their_own(tmp_path):
+def test_two_stacks_have_servers_of_their_own(tmp_path, data):
     children, servers = [], []
     try:
-        for name in ("one", "two"):
-            server = embedded.Postgres(tmp_path / name / "postgres", tmp_path / name / "run", embedded.THROWAWAY)
+        for home in (tmp_path, tmp_path / "other"):
+            server = embedded.Postgres(home / "postgres", home / "run", embedded.THROWAWAY)
             servers.append(server)
             children.append(server.start())
         with psycopg.connect(host=str(servers[0].sockets), user="postgres", dbname=embedded.DATABASE) as connection:
@@ -113,7 +135,7 @@ def test_postgres_listens_on_no_network_and_not_as_root(postgres):
     assert [c for c in psutil.Process(child.pid).net_connections() if c.status == psutil.CONN_LISTEN] == []
 
 
-def test_postgres_ends_when_the_process_that_started_it_is_killed(tmp_path):
+def test_postgres_ends_when_the_process_that_started_it_is_killed(tmp_path, data):
     starter = subprocess.Popen(
         [
             sys.executable,
@@ -168,8 +190,8 @@ def test_external_servers_need_nothing_embedded():
     subprocess.run([sys.executable, "-c", script], env=environment, check=True)
 
 
-def test_nobody_else_can_enter_the_directory_of_the_sockets(tmp_path):
-    server = embedded.Postgres(tmp_path / "postgres", tmp_path / "run", embedded.THROWAWAY)
+def test_nobody_else_can_enter_the_directory_of_the_sockets(tmp_path, data):
+    server = embedded.Postgres(data, tmp_path / "run", embedded.THROWAWAY)
     server.sockets.mkdir(mode=0o755)
 
     server.prepare()
