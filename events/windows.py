@@ -14,7 +14,7 @@ from events.claims import Ask, Claim
 from events.lanes import Lane
 from events.models import Delivery
 
-BEGINNING = 16
+BEGINNING = 4
 LEAST = 2
 QUICK_SECONDS = 1.0
 SLOW_SECONDS = 2.0
@@ -24,6 +24,8 @@ AHEAD = 2
 """For each place, claims that wait for it: it is taken again at once, while the next are being claimed."""
 REPLAYED = 0.1
 """The share of the places that replays have together."""
+SLOW = 0.25
+"""The share that those receivers have together whose last answer was slow or did not come, however many they are."""
 MOST_RECEIVERS = 10_000
 
 
@@ -36,11 +38,17 @@ class Window:
     ahead: int = 0
     answered_at: float = float("-inf")
     """The last time that it answered quickly."""
+    is_slow: bool = False
+    """Whether the last answer was slow, or did not come."""
+
+
+def is_slow(*, seconds: float, is_timeout: bool) -> bool:
+    return is_timeout or seconds > SLOW_SECONDS
 
 
 def resized(size: int, *, seconds: float, is_timeout: bool, most: int) -> int:
     """After an attempt that took so long: a quick answer makes room for one more, a slow one or none takes half."""
-    if is_timeout or seconds > SLOW_SECONDS:
+    if is_slow(seconds=seconds, is_timeout=is_timeout):
         return max(LEAST, size // 2)
     return min(most, size + 1) if seconds <= QUICK_SECONDS else size
 
@@ -54,18 +62,27 @@ class Windows:
         self._windows: dict[int, Window] = {}
         self._of_organization: Counter[int] = Counter()
         self._replayed = self._replayed_started = 0
+        self._slow = self._slow_started = 0
 
     def asks(self, lanes: Sequence[Lane], *, now: float) -> list[Ask]:
         """How many to take of each lane now: evenly among organizations, and among the lanes of each.
 
-        Replays get what is left by what happens now.
+        Slow receivers get what is left by the others, and replays what is left by what happens now.
         """
         room = (1 + AHEAD) * self.places - self.started - self.ahead
-        live = [(lane, self._may_claim(lane, now=now)) for lane in lanes if lane.number == Delivery.LIVE]
-        asks = _shared_out(live, room=room)
-        again = [(lane, self._may_claim(lane, now=now)) for lane in lanes if lane.number == Delivery.AGAIN]
-        room = min(room - sum(ask.most for ask in asks), (1 + AHEAD) * self._most_replayed - self._replayed)
-        return asks + _shared_out(again, room=room)
+        asks: list[Ask] = []
+        for number, slow, most in (
+            (Delivery.LIVE, False, room),
+            (Delivery.LIVE, True, (1 + AHEAD) * self._most_slow - self._slow),
+            (Delivery.AGAIN, None, (1 + AHEAD) * self._most_replayed - self._replayed),
+        ):
+            wants = [
+                (lane, self._may_claim(lane, now=now))
+                for lane in lanes
+                if lane.number == number and slow in (None, self._window(lane.subscription_id).is_slow)
+            ]
+            asks += _shared_out(wants, room=min(room - sum(ask.most for ask in asks), most))
+        return asks
 
     def start(self, claim: Claim) -> bool:
         """Give this one a place, if there is one for its subscription, organization and lane."""
@@ -75,10 +92,12 @@ class Windows:
             window.started >= min(window.size, most)
             or self._of_organization[claim.organization_id] >= most
             or (claim.lane == Delivery.AGAIN and self._replayed_started >= self._most_replayed)
+            or (window.is_slow and self._slow_started >= self._most_slow)
         ):
             return False
         window.ahead -= 1
         window.started += 1
+        self._slow_started += window.is_slow
         self.ahead -= 1
         self.started += 1
         self._of_organization[claim.organization_id] += 1
@@ -89,28 +108,49 @@ class Windows:
         """These were claimed and wait."""
         self.ahead += len(claims)
         for claim in claims:
-            self._window(claim.subscription_id).ahead += 1
+            window = self._window(claim.subscription_id)
+            window.ahead += 1
+            self._slow += window.is_slow
             self._replayed += claim.lane == Delivery.AGAIN
 
     def gave_back(self, claims: Sequence[Claim]) -> None:
         """These will not be started."""
         self.ahead -= len(claims)
         for claim in claims:
-            self._windows[claim.subscription_id].ahead -= 1
+            window = self._windows[claim.subscription_id]
+            window.ahead -= 1
+            self._slow -= window.is_slow
             self._replayed -= claim.lane == Delivery.AGAIN
 
     def end(self, claim: Claim, *, seconds: float, is_timeout: bool, now: float) -> None:
         """This one has been answered, or has failed."""
         window = self._windows[claim.subscription_id]
         window.started -= 1
+        self._slow -= window.is_slow
+        self._slow_started -= window.is_slow
         window.size = resized(window.size, seconds=seconds, is_timeout=is_timeout, most=self.places)
         if seconds <= QUICK_SECONDS and not is_timeout:
             window.answered_at = now
+            self._note(window, is_slow=False)
+        elif is_slow(seconds=seconds, is_timeout=is_timeout):
+            self._note(window, is_slow=True)
         self.started -= 1
         self._of_organization[claim.organization_id] -= 1
         if claim.lane == Delivery.AGAIN:
             self._replayed -= 1
             self._replayed_started -= 1
+
+    def _note(self, window: Window, *, is_slow: bool) -> None:
+        """Count what a receiver has among that of the slow ones, or among it no longer."""
+        if window.is_slow != is_slow:
+            sign = 1 if is_slow else -1
+            window.is_slow = is_slow
+            self._slow += sign * (window.started + window.ahead)
+            self._slow_started += sign * window.started
+
+    @property
+    def _most_slow(self) -> int:
+        return max(1, int(self.places * SLOW))
 
     @property
     def _most_replayed(self) -> int:

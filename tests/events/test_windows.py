@@ -96,11 +96,27 @@ def test_whoever_hangs_leaves_a_place_for_somebody_else(places, answers):
 
 def test_an_organization_has_no_more_than_one_subscription_may_have():
     table = Windows(200)
-    for subscription_id in range(1, 31):
+    for subscription_id in range(1, 51):
         fill(table, claim(subscription_id, organization_id=1))
 
     assert table.started == 160
     assert fill(table, claim(99, organization_id=2)) == BEGINNING
+
+
+def test_receivers_that_hang_have_a_quarter_together_however_many_they_are():
+    table = Windows(100)
+    hanging = [claim(number, organization_id=number) for number in range(1, 200)]
+    for one in hanging:
+        table.took([one])
+        assert table.start(one)
+        table.end(one, seconds=10.0, is_timeout=True, now=0.0)
+    lanes = [Lane(Delivery.LIVE, one.subscription_id, one.organization_id) for one in hanging]
+
+    assert sum(ask.most for ask in table.asks(lanes, now=20.0)) == 25 * (1 + AHEAD)
+    assert sum(fill(table, one) for one in hanging) == 25
+    assert table.asks([*lanes, Lane(Delivery.LIVE, 999, 999)], now=20.0)[0].subscription_id == 999
+    table.end(hanging[0], seconds=0.01, is_timeout=False, now=21.0)
+    assert (fill(table, hanging[0]), fill(table, hanging[50])) == (LEAST, LEAST)
 
 
 def test_a_new_receiver_gets_few_at_first_and_more_with_each_quick_answer():
@@ -124,7 +140,7 @@ def test_a_receiver_that_does_not_answer_has_nothing_waiting_behind_what_it_hold
 
 def test_a_backlog_of_one_organization_leaves_another_its_share():
     table = Windows(20)
-    lanes = [Lane(Delivery.LIVE, number, 1) for number in range(1, 11)] + [Lane(Delivery.LIVE, 50, 2)]
+    lanes = [Lane(Delivery.LIVE, number, 1) for number in range(1, 31)] + [Lane(Delivery.LIVE, 50, 2)]
 
     asked = {ask.subscription_id: ask.most for ask in table.asks(lanes, now=0.0)}
 
@@ -134,12 +150,12 @@ def test_a_backlog_of_one_organization_leaves_another_its_share():
 
 def test_replays_get_a_tenth_and_only_what_is_left():
     table = Windows(100)
-    again = [Lane(Delivery.AGAIN, number, number) for number in range(1, 6)]
-    live = [Lane(Delivery.LIVE, number, number) for number in range(1, 30)]
+    again = [Lane(Delivery.AGAIN, number, number) for number in range(1, 11)]
+    live = [Lane(Delivery.LIVE, number, number) for number in range(1, 90)]
 
     assert sum(ask.most for ask in table.asks(again, now=0.0)) == 10 * (1 + AHEAD)
     assert {ask.lane for ask in table.asks([*live, *again], now=0.0)} == {Delivery.LIVE}
-    assert fill(table, claim(1, lane=Delivery.AGAIN)) == 10
+    assert sum(fill(table, claim(number, lane=Delivery.AGAIN)) for number in range(1, 11)) == 10
 
 
 @FEW
