@@ -56,6 +56,12 @@ def permits(cursor: Cursor[Any], *, most: int) -> list[Permit]:
     return [*probes, *_slow_starts(cursor, most - len(probes))]
 
 
+def is_any_recovering(cursor: Cursor[Any]) -> bool:
+    """Whether more may go a moment later to a receiver that is back."""
+    cursor.execute("SELECT FROM events_circuit WHERE state = 'recovering' LIMIT 1")
+    return cursor.fetchone() is not None
+
+
 def _reactivate(cursor: Cursor[Any]) -> None:
     cursor.execute(_RECOVERED)
     left = LET_GO_AT_ONCE

@@ -37,7 +37,7 @@ FLUSH_ROWS = 250
 class Clerk:
     """Claims, releases and writes for one drain. `wake` is called when the drain should look at what was found."""
 
-    def __init__(self, windows: Windows, *, wake: Callable[[], None]) -> None:
+    def __init__(self, windows: Windows, *, wake: Callable[[], None], waits_for_recovery: bool = False) -> None:
         self.lock = threading.RLock()
         """To be held while `windows` is looked at or changed."""
         self.ended: list[Ended] = []
@@ -49,6 +49,7 @@ class Clerk:
         self.parked = 0
         self._windows = windows
         self._wake = wake
+        self._waits_for_recovery, self._is_recovering = waits_for_recovery, False
         self._news = threading.Condition(self.lock)
         self._is_claiming, self._is_closing, self._is_hurried = True, False, False
         self._failure: BaseException | None = None
@@ -107,7 +108,7 @@ class Clerk:
     def is_idle(self) -> bool:
         """Nothing is due as far as anybody looked, and nothing is left to be taken over, written or released."""
         with self.lock:  # what was given back is to be looked for, or it is still here: never neither
-            is_dry = (self._has_looked and not self._lanes) or not self._is_claiming
+            is_dry = (self._has_looked and not self._lanes and not self._is_recovering) or not self._is_claiming
             return is_dry and not (self.found or self.ended or self.given_back)
 
     def _run(self) -> None:
@@ -197,6 +198,7 @@ class Clerk:
         if now < self._next_permit_at:
             return []
         found = claims.take_permitted(cursor, circuits.permits(cursor, most=self._windows.places))
+        self._is_recovering = self._waits_for_recovery and circuits.is_any_recovering(cursor)
         ended = time.monotonic()
         self._next_permit_at = ended + max(PERMIT_SECONDS, TIMES_A_LOOK * (ended - now))
         return found

@@ -57,12 +57,16 @@ class Drained:
     """Claims given back or put aside."""
 
 
-def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
-    """Deliver everything that is due. Once `is_stopping` says so, end within STOP_SECONDS and give the rest back."""
+def drain(*, is_stopping: Callable[[], bool] = lambda: False, waits_for_recovery: bool = False) -> Drained:
+    """Deliver everything that is due. Once `is_stopping` says so, end within STOP_SECONDS and give the rest back.
+
+    With `waits_for_recovery` it goes on while any receiver is sent to slowly: otherwise what each next sweep finds
+    permitted would go at once.
+    """
     # Whatever is committed from here on rings again, so it needs not be seen by the claims below.
     doorbell.DELIVERIES.answer()
     with senders.borrowed() as (sender, windows):
-        drained = _Drain(sender, windows, is_stopping).run()
+        drained = _Drain(sender, windows, is_stopping, waits_for_recovery=waits_for_recovery).run()
     if drained.attempts or drained.not_sent:
         logger.info(
             "deliveries drained",
@@ -72,11 +76,13 @@ def drain(*, is_stopping: Callable[[], bool] = lambda: False) -> Drained:
 
 
 class _Drain:
-    def __init__(self, sender: Sender, windows: Windows, is_stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, sender: Sender, windows: Windows, is_stopping: Callable[[], bool], *, waits_for_recovery: bool
+    ) -> None:
         self._sender = sender
         self._windows = windows
         self._is_stopping = is_stopping
-        self._clerk = Clerk(windows, wake=sender.wake)
+        self._clerk = Clerk(windows, wake=sender.wake, waits_for_recovery=waits_for_recovery)
         self._waiting: dict[tuple[int, int], deque[Claim]] = {}
         """By lane and subscription."""
         self._sent: dict[int, Claim] = {}

@@ -49,7 +49,7 @@ def deliver(**_from_newer_releases: Any) -> None:
     """Deliver what is due, until nothing is."""
     # A connection that broke (the database restarted) is replaced here: Celery keeps it for good otherwise.
     close_old_connections()
-    delivery.drain(is_stopping=lambda: _stopping[0] != 0)
+    delivery.drain(is_stopping=lambda: _stopping[0] != 0, waits_for_recovery=True)
 
 
 @shared_task(ignore_result=True)

@@ -308,6 +308,16 @@ class TestOverHttp:
             assert count < 2 ** (seconds + 3)
         assert kinds(subscription) == ["opened", "recovering", "closed"]
 
+    def test_one_drain_goes_on_until_it_is_trusted_again_where_it_is_to_wait_for_that(self, failing, sink):
+        Delivery.objects.exclude(pk__in=Delivery.objects.order_by("pk")[:4]).delete()
+        pass_time(61)
+        drain()
+        assert circuit_of(failing).state == Circuit.RECOVERING
+        drain(waits_for_recovery=True)
+
+        assert len({one.json["id"] for one in sink.received}) == len(sink.received) == 4
+        assert circuit_of(failing).state == Circuit.CLOSED
+
     @with_commits
     def test_one_that_hangs_has_few_requests_and_the_others_have_theirs_answered(self, owner, sink):
         with Sink() as hanging:
