@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,12 @@ from tests.factories import UserFactory
 # Enough to find in a few runs what is wrong at all; every run draws others. Where more are due, the test says so.
 hypothesis.settings.register_profile("suite", max_examples=40)
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Thousands of collected tests stay until the end: the garbage collector need not look through them every time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
