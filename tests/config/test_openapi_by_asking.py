@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import hypothesis
@@ -60,7 +61,6 @@ WITHOUT_SUCCESS = {"/elements/{keyOrId}/oauth/url": 400}
 """What no element that there is supports."""
 RECORDS = tuple(f"/hubs/{element.hub}/" for element in registry.all_elements())
 DOCUMENT = document().content
-SCHEMA = schemathesis.openapi.from_wsgi("/elements/api-docs/openapi.json", get_wsgi_application())
 
 
 @dataclass
@@ -151,8 +151,15 @@ def caller(owner, sandbox) -> Caller:
     )
 
 
+@cache
+def schema() -> Any:
+    """Read when it is wanted: every process of a run imports this module, and one asks."""
+    with one_connection():
+        return schemathesis.openapi.from_wsgi("/elements/api-docs/openapi.json", get_wsgi_application())
+
+
 def operations() -> Iterator[Any]:
-    for result in SCHEMA.get_all_operations():
+    for result in schema().get_all_operations():
         assert isinstance(result, Ok), result
         yield result.ok()
 
