@@ -86,7 +86,7 @@ def test_embedded_servers_are_imported_by_one_module_only():
 def environment_variables() -> set[str]:
     found = set()
     for path in (ROOT / "config").glob("*.py"):
-        found |= set(re.findall(r"""env\.\w+\(\s*["']([A-Z][A-Z_]+)["']""", path.read_text()))
+        found |= set(re.findall(r"""(?:env\.\w+\(|server_of\()\s*["']([A-Z][A-Z_]+)["']""", path.read_text()))
     return found
 
 

@@ -65,11 +65,12 @@ def pass_time(seconds: float) -> None:
     """Let the database's rows grow older by so much."""
     with connection.cursor() as cursor:
         for table, columns in _MOMENTS.items():
-            moved = ", ".join(f"{name} = {name} - %(by)s" for name in columns)
-            cursor.execute(f"UPDATE {table} SET {moved}", {"by": timedelta(seconds=seconds)})
+            moved = ", ".join(f"{name} = {name} - %(by)s * interval '1 second'" for name in columns)
+            cursor.execute(f"UPDATE {table} SET {moved}", {"by": seconds})
         cursor.execute(
-            "UPDATE events_delivery SET next_attempt_at = next_attempt_at - %s WHERE next_attempt_at < '9998-01-01'",
-            [timedelta(seconds=seconds)],
+            "UPDATE events_delivery SET next_attempt_at = next_attempt_at - %s * interval '1 second'"
+            " WHERE next_attempt_at < '9998-01-01'",
+            [seconds],
         )
 
 

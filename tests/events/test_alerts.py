@@ -110,7 +110,7 @@ class TestMail:
         assert "mail not sent" in caplog.text
 
     def test_a_mail_server_that_takes_its_time_holds_up_one_thread_only(self, subscription, monkeypatch):
-        sent = []
+        sent: list[str] = []
 
         def take_long(mail: EmailMessage) -> None:
             if not sent:

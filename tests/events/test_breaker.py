@@ -76,6 +76,7 @@ class TestProbing:
     def test_the_wait_doubles_with_each_probe_that_fails_up_to_a_quarter_of_an_hour(self):
         current, waits = opened(), []
         for _ in range(8):
+            assert current.next_probe_at is not None
             waits.append((current.next_probe_at - NOW) / FIRST_WAIT)
             current = breaker.after(current, failed(probe=False), now=NOW)
 
@@ -84,6 +85,7 @@ class TestProbing:
     def test_of_a_deactivated_subscription_it_goes_on_doubling_up_to_six_hours(self):
         current, waits = breaker.deactivated(opened(trips=200), now=NOW, is_for_good=False), []
         for _ in range(7):
+            assert current.next_probe_at is not None
             waits.append((current.next_probe_at - NOW) / HOUR)
             current = breaker.after(current, failed(probe=False), now=NOW, is_deactivated=True)
 

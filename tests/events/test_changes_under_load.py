@@ -92,7 +92,8 @@ def unpolled(instance: Instance) -> Instance:
 def database_now() -> datetime:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
-        return cursor.fetchone()[0]
+        moment: datetime = cursor.fetchone()[0]
+        return moment
 
 
 def event_of(notification: Notification) -> int:

@@ -8,7 +8,7 @@ import pytest
 from django.db.models import F
 
 from events import circuit_upkeep
-from events.models import Circuit, CircuitTransition, Subscription
+from events.models import Circuit, CircuitTransition
 from instances.models import Instance, Organization
 from tests.events.conftest import make_instance, publish
 from tests.events.failing import circuit_of, go_round, pass_time
@@ -19,7 +19,7 @@ HOUR = 3600
 
 
 @pytest.fixture
-def failing(instance, subscription) -> Subscription:
+def failing(instance, subscription):
     publish(instance)
     go_round(500)
     return subscription

@@ -33,7 +33,7 @@ def permits(*, most: int = 1000) -> list[Permit]:
 
 
 @pytest.fixture
-def failing(instance, subscription) -> Subscription:
+def failing(instance, subscription):
     """Twelve events failed, and its circuit is open."""
     publish(instance, 12)
     go_round(500)
@@ -291,7 +291,7 @@ class TestOverHttp:
         sink.answer(200)
         sink.received.clear()
         pass_time(61)
-        batches = []
+        batches: list[list[int]] = []
         while not batches or circuit_of(subscription).state == Circuit.RECOVERING:
             before = len(sink.received)
             drain()

@@ -43,7 +43,7 @@ def states() -> list[str]:
 
 def follow(status_at, *, until: float) -> list[float]:
     """Go from one due moment to the next, answering as `status_at` says, and return when something was sent."""
-    passed, sent = 0.0, []
+    passed, sent = 0.0, list[float]()
     while True:
         wait = seconds_until_something_is_due()
         if wait is None or passed + wait > until:
@@ -65,7 +65,7 @@ class TestHealthyReceivers:
 
 class TestGivingUp:
     @pytest.fixture
-    def dead(self, instance, subscription) -> Subscription:
+    def dead(self, instance, subscription):
         """One delivery has used up its retries, another is waiting."""
         first, _ = publish(instance, 2)
         go_round(500)
@@ -139,7 +139,7 @@ class TestGivingUp:
 
 class TestComingBack:
     @pytest.fixture
-    def dead(self, instance, subscription) -> Subscription:
+    def dead(self, instance, subscription):
         publish(instance, 20)
         use_up_retries(of=Delivery.objects.earliest("pk").pk)
         go_round(500, limit=1)

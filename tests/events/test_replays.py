@@ -263,7 +263,12 @@ class TestDeactivatedSubscriptions:
     @with_commits
     def test_subscriptions_are_locked_before_what_counts_replays(self, instance, deactivated):
         """In the order of whoever asks for very many deliveries at the same moment: they cannot wait in a circle."""
-        asking = threading.Thread(target=lambda: (ask(instance, reactivate=True), connection.close()))
+
+        def ask_apart():
+            ask(instance, reactivate=True)
+            connection.close()
+
+        asking = threading.Thread(target=ask_apart)
         with transaction.atomic():
             Subscription.objects.select_for_update(of=("self",)).get(pk=deactivated.pk)
             asking.start()

@@ -6,9 +6,11 @@ import logging
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from events import posting, retention
@@ -169,7 +171,7 @@ def test_the_log_says_how_many_of_whom(instance, caplog):
 def test_it_waits_for_nobody_who_is_at_a_delivery(instance, held):
     busy, _other = delivered(instance, 2, days=31)
     with transaction.atomic():
-        rows = Delivery.objects.filter(event=busy)
+        rows: QuerySet[Any] = Delivery.objects.filter(event=busy)
         if held == "attempt":  # as whoever deletes an instance, deliveries next
             rows = DeliveryAttempt.objects.filter(delivery__event=busy)
         rows.select_for_update(of=("self",)).get()

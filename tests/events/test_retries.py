@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ failures = st.sampled_from([error for error in ErrorClass if error not in (Error
 
 
 def failed(*, attempts_made: int = 0, failing_for: timedelta | None = None, status: int | None = 500, **other) -> Try:
-    fields = {
+    fields: dict[str, Any] = {
         "error_class": ErrorClass.HTTP_5XX,
         "failure_policy": Organization.RETRY,
         "schedule": PRESETS[DEFAULT],

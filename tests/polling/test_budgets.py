@@ -104,7 +104,7 @@ def plain() -> Iterator[int]:
 
 
 @pytest.fixture
-def scene(request: pytest.FixtureRequest, sink: Sink, plain: int) -> Scene:
+def scene(request, sink, plain):
     made = FAILURES[request.param]()
     if isinstance(made, str):
         return Scene(made.format(plain=plain))

@@ -35,7 +35,7 @@ def sink():
 
 
 @pytest.fixture
-def crm(connect, sandbox, sink) -> Instance:
+def crm(connect, sandbox, sink):
     """Polls contacts and organizations; what changes from now on is an event."""
     instance = connect(sandbox, **polling("contacts", "organizations"), **{"event.notification.callback.url": sink.url})
     poll(instance)
@@ -223,7 +223,7 @@ class TestWhereItWent:
         poll(crm)
         return Event.objects.get()
 
-    def detail(self, api: Api, crm: Instance) -> str:
+    def detail(self, api, crm):
         [delivery] = asked(api, crm)["entries"][0]["deliveries"]
         assert delivery["detail"] in asked(api, crm)["summary"]
         return delivery["detail"]
@@ -289,7 +289,9 @@ class TestWhereItWent:
 
     def test_its_receiver_asked_for_patience(self, api, crm):
         Circuit.objects.create(subscription=Subscription.objects.get(), paused_until=Now() + MINUTE)
-        until = timestamp(Circuit.objects.get().paused_until)
+        paused_until = Circuit.objects.get().paused_until
+        assert paused_until is not None
+        until = timestamp(paused_until)
         assert self.detail(api, crm).endswith(f"Its receiver asked to be left alone until {until}")
 
         Circuit.objects.update(paused_until=Now() - MINUTE)

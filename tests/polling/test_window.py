@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -65,8 +66,8 @@ def test_the_watermark_follows_the_stamps_up_to_the_provider_s_clock_and_never_b
 
 
 def horizon(**wanted):
-    asked = {"watermark": NOON, "clock": NOON, "traced": timedelta(0), "hears_callbacks": False} | wanted
-    return ledger_horizon(poller=poller(poll_delay=timedelta(seconds=30)), overlap=OVERLAP, **asked)
+    usual: dict[str, Any] = {"watermark": NOON, "clock": NOON, "traced": timedelta(0), "hears_callbacks": False}
+    return ledger_horizon(poller=poller(poll_delay=timedelta(seconds=30)), overlap=OVERLAP, **usual | wanted)
 
 
 def test_the_ledger_reaches_further_back_than_the_next_window():
