@@ -10,7 +10,7 @@ from django.db import transaction
 
 from connectors.element import WEBHOOK
 from events import doorbell
-from events.plain_cursor import plain_cursor
+from events.plain_cursor import in_batches, plain_cursor
 from instances.configuration import pollers_of
 from instances.encryption import KeyMissing
 from instances.errors import InvalidRequest
@@ -45,7 +45,7 @@ def retry_parked(*, instance_ids: Collection[int] | None = None, callback_ids: C
 
 def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
     """Delete callbacks and ledger rows that nothing needs any more, in small transactions. Returns how many."""
-    forgotten = _in_batches(_FORGET_CALLBACKS, [DONE_KEPT, REFUSED_KEPT, STRAYS_KEPT], at_once=at_once)
+    forgotten = in_batches(_FORGET_CALLBACKS, [DONE_KEPT, REFUSED_KEPT, STRAYS_KEPT], at_once=at_once)
     for instance in Instance.objects.filter(event_method=WEBHOOK).order_by("pk").iterator(chunk_size=200):
         try:
             covered = sorted(pollers_of(instance))
@@ -54,21 +54,10 @@ def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
             logger.warning("ledger not trimmed", extra={"instance": instance.pk, "error": type(error).__name__})
             continue
         # What a poller covers is trimmed behind its watermark.
-        forgotten += _in_batches(_FORGET_SEEN, [instance.pk, covered, SEEN_KEPT], at_once=at_once)
+        forgotten += in_batches(_FORGET_SEEN, [instance.pk, covered, SEEN_KEPT], at_once=at_once)
     if forgotten:
         logger.info("old callbacks forgotten", extra={"rows": forgotten})
     return forgotten
-
-
-def _in_batches(statement: str, parameters: list[object], *, at_once: int) -> int:
-    count = 0
-    while True:
-        with transaction.atomic(), plain_cursor() as cursor:
-            cursor.execute(statement, [*parameters, at_once])
-            deleted = cursor.rowcount
-        count += deleted
-        if deleted < at_once:
-            return count
 
 
 def _ids(ids: Collection[int] | None) -> list[int] | None:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
 
-from events.plain_cursor import plain_cursor
+from events.plain_cursor import in_batches, plain_cursor
 
 logger = logging.getLogger(__name__)
 
@@ -68,14 +67,7 @@ def note(*, instance_id: int, decided: Sequence[Decided]) -> None:
 
 def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
     """Delete what is older than TRACE_DAYS, in small transactions. Returns how many rows."""
-    count, kept = 0, timedelta(days=settings.TRACE_DAYS)
-    while True:
-        with transaction.atomic(), plain_cursor() as cursor:
-            cursor.execute(_FORGET, [at_once, kept])
-            deleted = cursor.rowcount
-        count += deleted
-        if deleted < at_once:
-            break
+    count = in_batches(_FORGET, [timedelta(days=settings.TRACE_DAYS)], at_once=at_once)
     if count:
         logger.info("old decisions forgotten", extra={"rows": count})
     return count
@@ -94,7 +86,8 @@ FROM unnest(%b::text[], %b::text[], %b::text[], %b::text[], %b::text[], %b::bigi
 
 # Ids grow with time: the oldest are found without reading the others.
 _FORGET = """
-WITH oldest AS (SELECT id FROM events_decision ORDER BY id LIMIT %b FOR UPDATE SKIP LOCKED)
-DELETE FROM events_decision AS decision USING oldest
-WHERE decision.id = oldest.id AND decision.decided_at < statement_timestamp() - %b
+WITH kept AS (SELECT statement_timestamp() - %b::interval AS since),
+oldest AS (SELECT id FROM events_decision ORDER BY id LIMIT %b FOR UPDATE SKIP LOCKED)
+DELETE FROM events_decision AS decision USING oldest, kept
+WHERE decision.id = oldest.id AND decision.decided_at < kept.since
 """

@@ -5,12 +5,12 @@ Django binds parameters on the client, which costs about 100 microseconds for a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from django.db import connection
+from django.db import connection, transaction
 
 
 @contextmanager
@@ -21,6 +21,17 @@ def plain_cursor() -> Iterator[psycopg.Cursor[Any]]:
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         yield cursor
+
+
+def in_batches(statement: str, parameters: Sequence[object], *, at_once: int) -> int:
+    """Execute what takes `at_once` rows, its last parameter, in a transaction each until fewer are left; how many."""
+    count, changed = 0, at_once
+    while changed >= at_once:
+        with transaction.atomic(), plain_cursor() as cursor:
+            cursor.execute(statement, [*parameters, at_once])
+            changed = cursor.rowcount
+        count += changed
+    return count
 
 
 def follow_indexes(cursor: psycopg.Cursor[Any], *, is_planned_once: bool = False) -> None:

@@ -25,7 +25,7 @@ from psycopg.errors import LockNotAvailable
 
 from events import ordering, transitions
 from events.models import Subscription
-from events.plain_cursor import follow_indexes, plain_cursor
+from events.plain_cursor import follow_indexes, in_batches, plain_cursor
 
 logger = logging.getLogger(__name__)
 
@@ -95,12 +95,7 @@ def forget_histories(*, at_once: int = AT_ONCE) -> int:
     count = 0
     days = settings.EVENT_RETENTION_DAYS
     for statement, parameters in ((_FORGET_REPLAYS, [days]), (_FORGET_TRANSITIONS, [days, list(transitions.TOLD)])):
-        deleted = at_once
-        while deleted == at_once:
-            with transaction.atomic(), plain_cursor() as cursor:
-                cursor.execute(statement, [*parameters, at_once])
-                deleted = cursor.rowcount
-            count += deleted
+        count += in_batches(statement, parameters, at_once=at_once)
     if count:
         logger.info("old histories forgotten", extra={"rows": count})
     return count

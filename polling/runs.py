@@ -9,9 +9,8 @@ import logging
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import transaction
 
-from events.plain_cursor import plain_cursor
+from events.plain_cursor import in_batches, plain_cursor
 from polling.schedule import Claim
 
 logger = logging.getLogger(__name__)
@@ -42,14 +41,7 @@ def note_failure(claim: Claim, *, error: str, budget: str) -> None:
 
 def forget_old(*, at_once: int = FORGOTTEN_AT_ONCE) -> int:
     """Delete what is older than TRACE_DAYS, in small transactions. Returns how many rows."""
-    count, kept = 0, timedelta(days=settings.TRACE_DAYS)
-    while True:
-        with transaction.atomic(), plain_cursor() as cursor:
-            cursor.execute(_FORGET, [at_once, kept])
-            deleted = cursor.rowcount
-        count += deleted
-        if deleted < at_once:
-            break
+    count = in_batches(_FORGET, [timedelta(days=settings.TRACE_DAYS)], at_once=at_once)
     if count:
         logger.info("old polls forgotten", extra={"rows": count})
     return count
@@ -69,7 +61,8 @@ FROM polling_pollcursor WHERE id = %b AND epoch = %b AND is_active
 
 # Ids grow with time: the oldest are found without reading the others.
 _FORGET = """
-WITH oldest AS (SELECT id FROM polling_pollrun ORDER BY id LIMIT %b FOR UPDATE SKIP LOCKED)
-DELETE FROM polling_pollrun AS run USING oldest
-WHERE run.id = oldest.id AND run.began_at < statement_timestamp() - %b
+WITH kept AS (SELECT statement_timestamp() - %b::interval AS since),
+oldest AS (SELECT id FROM polling_pollrun ORDER BY id LIMIT %b FOR UPDATE SKIP LOCKED)
+DELETE FROM polling_pollrun AS run USING oldest, kept
+WHERE run.id = oldest.id AND run.began_at < kept.since
 """
