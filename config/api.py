@@ -23,6 +23,7 @@ from config import strict_json
 from connectors import errors as connector_errors
 from connectors.registry import UnknownElement
 from instances import errors
+from instances.encryption import KeyMissing
 
 logger = logging.getLogger(__name__)
 
@@ -157,6 +158,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         message = "The database is away at the moment; look first whether a call that writes was done, and ask again"
         response = Response(error_body(request, message), status=503)
         response["Retry-After"] = str(DATABASE_AWAY_SECONDS)
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
+    if isinstance(error, KeyMissing):
+        logger.error("secret not readable", extra={"request": request_id(request), "path": request.path})
+        message = f"Nothing is lost, but {error}: whoever runs this platform has to put that key back"
+        response = Response(error_body(request, message), status=503)
         response._has_been_logged = True  # type: ignore[attr-defined]
         return response
     logger.exception("request failed", extra={"request": request_id(request), "path": request.path})

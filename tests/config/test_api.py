@@ -4,10 +4,13 @@ import json
 import logging
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import connection
 from django.test import RequestFactory
 
 from config.logs import without_query_strings
+from instances.models import Instance
+from tests.factories import InstanceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -93,3 +96,13 @@ def test_while_the_database_is_away_a_call_is_told_when_to_come_again(api, monke
     assert (away.status_code, away["Retry-After"]) == (503, "5")
     assert "ask again" in away.json()["message"]
     assert api.get("/notifications/subscriptions").status_code == 200
+
+
+def test_a_key_that_is_missing_from_the_keyring_is_named_as_what_it_is(api, owner):
+    instance = InstanceFactory.create(user=owner)
+    lost = Fernet(Fernet.generate_key())
+    Instance.objects.update(configuration_encrypted=lost.encrypt(b"{}").decode())
+    answer = api.get(f"/instances/{instance.pk}")
+
+    assert answer.status_code == 503
+    assert "FERNET_KEYS" in answer.json()["message"]
