@@ -14,7 +14,7 @@ from events.buckets import moment
 from instances.errors import InvalidRequest
 from instances.paging import LARGEST_NUMBER
 
-DEFAULT_RATE, HIGHEST_RATE = 100, 1000
+DEFAULT_RATE, HIGHEST_RATE = 50, 1000
 MOST_IDS = 1000
 STATUSES = (where.DELIVERED, where.QUEUED, where.RETRY, where.ABANDONED)
 """What can be replayed. What is `created` is on its way to its first attempt."""
