@@ -92,7 +92,7 @@ def replaying(stamps: Stamps, *, count: int, seconds: float) -> list[str]:
         organization = Organization.objects.get(pk=replayed)
         user = User.objects.create(email=f"{replayed}@example.com", organization=organization)
         replay = replays.create(user=user, organization=organization, asked=parse({"statuses": ["delivered"]}))
-        beat = ("-B", "-S", "celery.beat:Scheduler")  # leaves no file behind
+        beat = ("-B", "--scheduler", "celery.beat:Scheduler")  # leaves no file behind
         with worker("-A", "config.celery", "worker", "-Q", "callbacks", "-c", "1", "-P", "solo", *beat):
             waited = time.monotonic() + 30
             while not replay.begun:
