@@ -25,13 +25,11 @@ def record(
     changes: Sequence[Change],
     source: str,
     polled_at: datetime | None,
-    page_records: Sequence[bytes] | None = None,
 ) -> list[int]:
     """Store changes as events with one delivery for each subscription of the instance's topic. Returns event ids.
 
     Runs in the caller's transaction, so that what the caller knows to be read and what is recorded of it are one
     commit. Changes that the ledger has are passed over; of two callers with the same change, one gets the event.
-    `page_records` are all records of the poll as JSON, for instances that want them in every notification.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("record() belongs into the transaction that moves the watermark")
@@ -54,9 +52,7 @@ def record(
                 instance_id=instance.pk,
                 event_ids={key: owner for key, owner in settled.items() if owners[key] != owner},
             )
-        bodies = _bodies(
-            instance, groups, event_ids, source=source, polled_at=polled_at, recorded_at=recorded_at, page=page_records
-        )
+        bodies = _bodies(instance, groups, event_ids, source=source, polled_at=polled_at, recorded_at=recorded_at)
         with cursor.copy(_COPY_EVENTS) as copy:
             copy.set_types(_EVENT_TYPES)
             for event_id, group, body in zip(event_ids, groups, bodies, strict=True):
@@ -104,7 +100,6 @@ def _bodies(
     source: str,
     polled_at: datetime | None,
     recorded_at: datetime,
-    page: Sequence[bytes] | None,
 ) -> Iterator[bytes]:
     envelope = notification.envelope(instance)
     entries = [
@@ -120,7 +115,7 @@ def _bodies(
             raw = notification.polled_raw(
                 envelope,
                 object_type=object_type,
-                records=page or [change.raw for index in alike for change in groups[index] if change.raw],
+                records=[change.raw for index in alike for change in groups[index] if change.raw],
                 entries=[one for index in alike for one in entries[index]],
             )
         else:
