@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from config import environment
+from config import console, environment
 from config.environment import BASE_DIR, env
 from config.logs import without_query_strings
 
@@ -28,7 +28,8 @@ ALLOWED_HOSTS = env.list(
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[PUBLIC_URL])
 
 INSTALLED_APPS = [
-    "django.contrib.admin.apps.SimpleAdminConfig",  # only who serves its pages loads them: see `config.urls`
+    "unfold.apps.BasicAppConfig",  # before the admin: its templates take the place of the admin's
+    "config.console.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.postgres",
@@ -38,6 +39,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "django_htmx",
     "connectors",
     "instances",
     "events",
@@ -54,7 +56,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "config.api.FrameOptionsMiddleware",
+    "config.page_security.ContentSecurityPolicyMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -98,6 +102,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "/console/login/"
+LOGIN_REDIRECT_URL = "/console/"
 
 # Valkey or Redis is a doorbell. Celery messages carry ids at most and may be lost, doubled or late without harm.
 REDIS_URL = environment.redis_url()
@@ -256,6 +261,7 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+UNFOLD = console.UNFOLD
 # Served from where the packages keep them: nothing to collect.
 WHITENOISE_USE_FINDERS = True
 

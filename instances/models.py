@@ -8,6 +8,7 @@ from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models.functions import Now
 
 from connectors import registry
 from connectors.element import Element
@@ -190,3 +191,46 @@ class ApiCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} ({self.request_id})"
+
+
+class AuditEntry(models.Model):
+    """Something that somebody did, or looked at. Rows are written by `audit` only, and never changed or deleted.
+
+    Nothing refers to what it names: people, instances and organizations may be gone before it.
+    """
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.DO_NOTHING, null=True, db_constraint=False, db_index=False, related_name="+"
+    )
+    user_id = models.BigIntegerField(null=True)
+    who = models.CharField(max_length=254, blank=True)
+    """The e-mail address at that time; empty for the platform itself."""
+    through = models.CharField(max_length=7)
+    action = models.CharField(max_length=64)
+    instance_id = models.BigIntegerField(null=True)
+    instance_name = models.CharField(max_length=255, blank=True)
+    subject = models.CharField(max_length=255, blank=True)
+    detail = models.TextField(blank=True)
+    happened_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="audit_of_organization"),
+            models.Index(fields=["instance_id", "-id"], name="audit_of_instance"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.who or 'the platform'} {self.action}"
+
+
+class Heartbeat(models.Model):
+    """When somebody last took work from a queue. Written by `heartbeats`."""
+
+    queue = models.CharField(max_length=32, primary_key=True)
+    seen_at = models.DateTimeField()
+    worker = models.CharField(max_length=255, blank=True)
+    """The host's name."""
+
+    def __str__(self) -> str:
+        return f"{self.queue} at {self.seen_at}"

@@ -57,7 +57,7 @@ def test_people_see_their_own_organization_only(console, owner, stranger):
     assert own.name in page
     assert foreign.name not in page
     assert console.get(f"{LIST}{own.pk}/change/").status_code == 200
-    assert console.get(f"{LIST}{foreign.pk}/change/").status_code == 302
+    assert console.get(f"{LIST}{foreign.pk}/change/").status_code == 404
     assert stranger.email not in console.get("/console/instances/user/").content.decode()
     assert stranger.organization.name not in console.get("/console/instances/organization/").content.decode()
     switched(console, "switch_events_on", foreign)

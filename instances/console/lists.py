@@ -1,0 +1,115 @@
+"""What every list and detail page of the console has in common."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from unfold.admin import ModelAdmin
+
+from instances import permissions
+from instances.console.scope import scope_of
+from instances.console.tabs import tabs_of
+from instances.models import Instance
+
+
+class OfOneOrganization(ModelAdmin):
+    """Shows people what belongs to their organization, and everything to superusers. Read-only unless it says more.
+
+    A stranger's id is answered 404. Narrowed to one instance (`?<instance_lookup>=<id>`), a list is a tab of the
+    instance's page and shows its head.
+    """
+
+    organization_lookup: ClassVar[str] = "organization"
+    instance_lookup: ClassVar[str] = ""
+    """How a row leads to its instance, where the list is a tab of the instance's page."""
+    tab: ClassVar[str] = ""
+    """Which one."""
+
+    list_before_template = "console/list_head.html"
+    list_fullwidth = True
+    list_per_page = 50
+    show_full_result_count = False
+    compressed_fields = True
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return self.of_scope(super().get_queryset(request), request)
+
+    def of_scope(self, rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+        return scope_of(request).of(rows, self.organization_lookup)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Django sends people home from an id that is not theirs; 404 says what it is."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404(f"There is no such {self.opts.verbose_name}")
+        return found
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        context = extra_context or {}
+        if (instance := self.instance_of(request)) is not None:
+            context |= {
+                "instance": instance,
+                "instance_tabs": tabs_of(request, instance, active=self.tab),
+                "title": instance.name,
+            }
+        return super().changelist_view(request, context)
+
+    def instance_of(self, request: HttpRequest) -> Instance | None:
+        """The one instance that the list is narrowed to. Raises Http404 for a stranger's."""
+        asked = request.GET.get(self.instance_lookup, "") if self.instance_lookup else ""
+        if not asked:
+            return None
+        found = scope_of(request).of(Instance.objects.filter(pk=asked)) if asked.isdecimal() else None
+        if found is None or (instance := found.first()) is None:
+            raise Http404("There is no such instance")
+        return instance
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """On a tab of an instance, every row is of that instance."""
+        shown = super().get_list_display(request)
+        is_tab = bool(self.instance_lookup) and self.instance_lookup in request.GET
+        return [name for name in shown if name != "instance"] if is_tab else shown
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Only what the page offers. Otherwise a filter in the URL would answer guesses at columns it does not show."""
+        if self.instance_lookup and lookup == self.instance_lookup:
+            return True
+        offered = {str(one[0] if isinstance(one, (tuple, list)) else one) for one in self.list_filter or ()}
+        return lookup in offered or lookup.rpartition("__")[0] in offered
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return is_staff(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return is_staff(request)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        """For actions that say `permissions=["operate"]`."""
+        return may_operate(request)
+
+
+def is_staff(request: HttpRequest) -> bool:
+    return request.user.is_active and request.user.is_staff
+
+
+def may_operate(request: HttpRequest) -> bool:
+    return is_staff(request) and permissions.may_operate(request.user)
+
+
+def may_see_bodies(request: HttpRequest) -> bool:
+    return is_staff(request) and permissions.may_see_bodies(request.user)
+
+
+def may_administer(request: HttpRequest) -> bool:
+    return is_staff(request) and permissions.may_administer(request.user)
