@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from instances.console.scope import scope_of
 from instances.console.tabs import tabs_of
 from instances.models import Instance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    pattern: str
+    """Below `/console/`, as `path` has it."""
+    view: Callable[..., HttpResponse]
+    name: str
+    """Behind `admin:`."""
+
+
+routes: list[Route] = []
+
+
+def add_route(pattern: str, view: Callable[..., HttpResponse], *, name: str) -> None:
+    """A page that belongs to no list; each app adds its own in the modules that its `admin.py` imports.
+
+    Only people who are signed in get there, and every POST needs the CSRF token; what a role may do there is for
+    the view to say.
+    """
+    routes.append(Route(pattern=pattern, view=view, name=name))
 
 
 def page(request: HttpRequest, template: str, *, title: str, status: int = 200, **context: Any) -> TemplateResponse:
