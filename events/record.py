@@ -68,6 +68,12 @@ def record(
     return event_ids
 
 
+def preview(*, instance: Instance, changes: Sequence[Change], polled_at: datetime) -> Iterator[bytes]:
+    """The notifications that `record` would store for these changes of a poll, with 0 for their ids. Writes nothing."""
+    groups = list(_groups(changes, Event.POLL))
+    return _bodies(instance, groups, [0] * len(groups), source=Event.POLL, polled_at=polled_at, recorded_at=polled_at)
+
+
 def _groups(changes: Sequence[Change], source: str) -> Iterator[list[Change]]:
     """What goes into one event each: one object type of a poll, one callback of a provider, ten or twenty of it."""
     size = CHANGES_PER_EVENT[source]

@@ -25,6 +25,7 @@ from polling.decisions import (
     Noted,
     PageDecisions,
     Poll,
+    Witness,
 )
 from polling.facts import RecordFacts
 
@@ -37,7 +38,12 @@ CREATION: Final = "created"
 
 
 def decide_page(
-    page: Sequence[RecordFacts], *, poll: Poll, seen: Mapping[str, Sequence[SeenVersion]], clock: datetime
+    page: Sequence[RecordFacts],
+    *,
+    poll: Poll,
+    seen: Mapping[str, Sequence[SeenVersion]],
+    clock: datetime,
+    witness: Witness | None = None,
 ) -> PageDecisions:
     """Decides each record of a page.
 
@@ -52,8 +58,12 @@ def decide_page(
         versions = seen.get(facts.object_id, ())
         if versions and versions[-1].is_settled and versions[-1].version == facts.stamp:
             decided.ignored[Ignored.REPEAT] += 1  # as `decide` would say; most records of most polls are this
+            if witness is not None:
+                witness(facts, versions, Ignored.REPEAT)
             continue
         decision = decide(facts, poll=poll, versions=versions, clock=clock)
+        if witness is not None:
+            witness(facts, versions, decision)
         if isinstance(decision, Ignored):
             decided.ignored[decision] += 1
             if decision is Ignored.REPEAT and facts.stamped_at is None:

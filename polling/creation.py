@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
 
 from connectors.change import CREATED, DELETED, UPDATED, EventType
 from connectors.dates import ISO, date_reader
@@ -16,7 +18,30 @@ from polling.facts import RecordFacts
 _read_entered = date_reader(ISO, "GMT")
 
 
+class Reason(StrEnum):
+    """Why a change is a creation, or none."""
+
+    KNOWN = "it was seen before"
+    CREATION_LOST = "callbacks told of later saves of this new object, and nobody of its creation"
+    DATES_AGREE = "its dates of creation and of update are the same"
+    DATES_DIFFER = "its dates of creation and of update are not the same"
+    ENTERED_SINCE = "it was entered in the span of time that this poll asks about"
+    ENTERED_BEFORE = "it was entered before the span of time that this poll asks about, or before events began"
+    NEW_ID = "its id is greater than all that were there before"
+    OLD_ID = "its id is not greater than those that were there before"
+    NOTHING_TELLS = "nothing about it tells when it was created"
+
+
+class Judgement(NamedTuple):
+    event_type: EventType
+    reason: Reason
+
+
 def event_type(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion]) -> EventType:
+    return judged(facts, poll=poll, versions=versions).event_type
+
+
+def judged(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion]) -> Judgement:
     """CREATED at most once for an object: what the ledger knows was there before.
 
     Where the poller names two dates, they decide. Where both are the same field, they say nothing: then the date of
@@ -24,14 +49,15 @@ def event_type(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion
     """
     poller = poll.poller
     if versions:
-        return CREATED if is_creation_lost(facts, poll=poll, versions=versions) else UPDATED
+        is_lost = is_creation_lost(facts, poll=poll, versions=versions)
+        return Judgement(CREATED, Reason.CREATION_LOST) if is_lost else Judgement(UPDATED, Reason.KNOWN)
     if not poller.dates_tell_created:
-        return CREATED if _is_new(facts, poll=poll, since=poll.window.since) else UPDATED
+        return _judged_by_entry(facts, poll=poll, since=poll.window.since)
     updated_at, began_at = _moment(facts.updated, poller.updated), _moment(facts.created, poller.created)
     is_created = (
         updated_at is not None and began_at is not None and abs(updated_at - began_at) <= poller.created_check_tolerance
     )
-    return CREATED if is_created else UPDATED
+    return Judgement(CREATED, Reason.DATES_AGREE) if is_created else Judgement(UPDATED, Reason.DATES_DIFFER)
 
 
 def is_creation_lost(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion]) -> bool:
@@ -42,7 +68,7 @@ def is_creation_lost(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenV
     window = poll.window
     # What the ledger remembers no more may have been told. The poll that first met it may have waited for callbacks.
     since = window.since if window.remembered_since is None else min(window.since, window.remembered_since)
-    return bool(is_told) and _is_new(facts, poll=poll, since=since)
+    return bool(is_told) and _judged_by_entry(facts, poll=poll, since=since).event_type == CREATED
 
 
 def is_creation_told(versions: Sequence[SeenVersion]) -> bool:
@@ -50,13 +76,16 @@ def is_creation_told(versions: Sequence[SeenVersion]) -> bool:
     return any(seen.event_type == CREATED and seen.found_by != SeenChange.POLL for seen in versions)
 
 
-def _is_new(facts: RecordFacts, *, poll: Poll, since: datetime) -> bool:
+def _judged_by_entry(facts: RecordFacts, *, poll: Poll, since: datetime) -> Judgement:
     """Whether an object that the ledger does not know was created since events began."""
     if (began_at := created_at(facts, poll.poller)) is not None:
-        return began_at >= max(since, poll.window.baseline_at)
+        is_new = began_at >= max(since, poll.window.baseline_at)
+        return Judgement(CREATED, Reason.ENTERED_SINCE) if is_new else Judgement(UPDATED, Reason.ENTERED_BEFORE)
     number = _number(facts.object_id)
     known_id = poll.window.known_id
-    return number is not None and known_id is not None and number > known_id
+    if number is None or known_id is None:
+        return Judgement(UPDATED, Reason.NOTHING_TELLS)
+    return Judgement(CREATED, Reason.NEW_ID) if number > known_id else Judgement(UPDATED, Reason.OLD_ID)
 
 
 def created_at(facts: RecordFacts, poller: ResourcePoller) -> datetime | None:

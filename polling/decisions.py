@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +11,8 @@ from typing import Final
 
 from connectors.change import Change
 from connectors.poller import ResourcePoller
-from events.ledger import Confirmation
+from events.ledger import Confirmation, SeenVersion
+from polling.facts import RecordFacts
 from polling.window import Window
 
 BOGUS_AHEAD: Final = timedelta(days=1)
@@ -58,6 +60,8 @@ class Confirmed:
 
 
 Decision = Ignored | Noted | Glimpsed | Confirmed | Change
+Witness = Callable[[RecordFacts, Sequence[SeenVersion], Decision], None]
+"""Hears of every record what the ledger held of it and what was decided."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

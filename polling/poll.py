@@ -8,25 +8,18 @@ reads them again, and the ledger knows them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from connectors import dates, hub, hub_paths
-from connectors.connection import Connection
-from connectors.element import WEBHOOK
 from connectors.errors import ConnectorError, CredentialsRefused, OwnFault, PermissionRefused, RateLimited, TryLater
-from connectors.poller import ResourcePoller
-from connectors.records import LARGEST_PAGE_SIZE, Page
 from events import decisions, ledger
 from events.decisions import Decided
 from events.models import Event
 from instances.configuration import connection_of, pollers_of
 from instances.models import Instance
-from polling import covering, runs, schedule, window
+from polling import asking, covering, runs, schedule, window
 from polling.budgets import budget_of
 from polling.decisions import Ignored, Poll
 from polling.models import PollCursor
@@ -69,33 +62,19 @@ def poll_resource(*, cursor_id: int, epoch: int, part_size: int = PART_SIZE) -> 
 def _poll(claim: Claim, cursor: PollCursor, *, part_size: int) -> None:
     instance = cursor.instance
     poller, connection = pollers_of(instance)[cursor.resource], connection_of(instance)
-    asked = window.window_of(
-        watermark=cursor.watermark,
-        baseline_at=cursor.baseline_at,
-        is_baseline_read=cursor.is_baseline_read,
-        known_id=cursor.known_id,
-        poller=poller,
-        overlap=_overlap(),
-        remembered_since=cursor.remembered_since,
-    )
+    asked = asking.window_of(cursor, poller)
     reading = Reading(
         claim=claim,
         instance=instance,
         resource=cursor.resource,
         polled_at=timezone.now(),
-        hears_callbacks=_hears_callbacks(instance),
+        hears_callbacks=asking.hears_callbacks(instance),
     )
     poll: Poll | None = None
     clock: datetime | None = None
-    for page in _pages(connection, poller, since=asked.since):
+    for page in asking.pages(connection, poller, since=asked.since):
         if poll is None:
-            poll = Poll(
-                poller=poller,
-                window=asked,
-                started_at=page.answered_at,
-                filters_nulls=connection.filters_nulls,
-                overlap=_overlap(),
-            )
+            poll = asking.poll_of(page, connection=connection, poller=poller, asked=asked)
         reading.take(page, poll=poll, clock=clock or page.answered_at)
         clock = page.answered_at
         if reading.has_gathered(part_size):
@@ -103,12 +82,6 @@ def _poll(claim: Claim, cursor: PollCursor, *, part_size: int) -> None:
         reading.keep_lease()
     assert poll is not None, "hub.read_all yields a first page, or raises"
     _finish(reading, cursor, poll)
-
-
-def _pages(connection: Connection, poller: ResourcePoller, *, since: datetime) -> Iterator[Page]:
-    resource, parameters = hub_paths.parse_path(dates.expand_macros(poller.url, since))
-    size = poller.page_size or LARGEST_PAGE_SIZE
-    return hub.read_all(connection, resource, where=parameters.get("where"), page_size=size)
 
 
 def _finish(reading: Reading, cursor: PollCursor, poll: Poll) -> None:
@@ -122,21 +95,14 @@ def _finish(reading: Reading, cursor: PollCursor, poll: Poll) -> None:
         if reading.has_something() or watermark != cursor.watermark:
             reading.hold()
             reading.record()
-            horizon = window.ledger_horizon(
-                watermark=watermark,
-                poller=poll.poller,
-                overlap=_overlap(),
-                clock=poll.started_at,
-                traced=_traced(),
-                hears_callbacks=reading.hears_callbacks,
-            )
+            horizon = asking.ledger_horizon(poll, watermark=watermark, hears_callbacks=reading.hears_callbacks)
             remembered_since = max(remembered_since, horizon)
             forgotten = ledger.trim(
                 instance_id=cursor.instance_id,
                 object_type=cursor.resource,
                 before=horizon,
                 untouched_since=reading.polled_at
-                - max(_traced(), window.CALLBACK_MEMORY if reading.hears_callbacks else window.UNSTAMPED_MEMORY),
+                - max(asking.traced(), window.CALLBACK_MEMORY if reading.hears_callbacks else window.UNSTAMPED_MEMORY),
             )
             _note_run(reading, poll, until=watermark)
         schedule.succeeded(
@@ -215,17 +181,5 @@ def _ids(cursor: PollCursor) -> dict[str, object]:
     return {"cursor": cursor.pk, "instance": cursor.instance_id, "resource": cursor.resource}
 
 
-def _hears_callbacks(instance: Instance) -> bool:
-    return instance.event_method == WEBHOOK
-
-
 def _interval(instance: Instance) -> timedelta:
     return timedelta(minutes=float(instance.poll_interval_minutes))
-
-
-def _overlap() -> timedelta:
-    return timedelta(seconds=settings.POLL_OVERLAP_SECONDS)
-
-
-def _traced() -> timedelta:
-    return timedelta(days=settings.TRACE_DAYS)

@@ -20,7 +20,7 @@ from events.record import record
 from instances.models import Instance
 from polling import schedule
 from polling.changes import CREATION, decide_page, is_under_way
-from polling.decisions import Ignored, Poll
+from polling.decisions import Ignored, Poll, Witness
 from polling.facts import RecordFacts, read_facts
 from polling.schedule import Claim
 
@@ -61,6 +61,7 @@ class Reading:
     unreadable_stamps: int = 0
     ignored: Counter[Ignored] = field(default_factory=Counter)
     leased_at: float = field(default_factory=time.monotonic)
+    witness: Witness | None = None
 
     def take(self, page: Page, *, poll: Poll, clock: datetime) -> None:
         """Decide a page and gather what is a change."""
@@ -73,7 +74,7 @@ class Reading:
         )
         for distinct in _without_repetition(facts):
             versions = {**seen, **{one: seen.get(one, []) + self.met[one] for one in self._met_again(distinct)}}
-            decided = decide_page(distinct, poll=poll, seen=versions, clock=clock)
+            decided = decide_page(distinct, poll=poll, seen=versions, clock=clock, witness=self.witness)
             self.changes += decided.changes
             self.noted += decided.noted
             self.glimpsed += decided.glimpsed

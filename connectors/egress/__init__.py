@@ -11,6 +11,7 @@ from connectors.egress.reach import can_reach
 from connectors.egress.resolver import Resolver
 from connectors.egress.sender import Sender
 from connectors.egress.statuses import raise_for_status
+from connectors.egress.watching import SentRequest, watched
 
 __all__ = [
     "Answer",
@@ -18,9 +19,11 @@ __all__ = [
     "Outcome",
     "Resolver",
     "Sender",
+    "SentRequest",
     "can_reach",
     "check_url",
     "deadline",
     "fetch",
     "raise_for_status",
+    "watched",
 ]

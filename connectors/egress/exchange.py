@@ -23,6 +23,7 @@ import urllib3
 from django.conf import settings
 
 from connectors.egress import resolver as resolvers
+from connectors.egress import watching
 from connectors.egress.connections import Exchange, PinnedAdapter, exchanging
 from connectors.egress.deadlines import shortened
 from connectors.egress.destinations import Destination, allowed_networks, check_url, parse
@@ -92,11 +93,13 @@ def fetch(
         timeout=timeout,
         max_wire=max_bytes + max_bytes // 2 + FRAMING_ROOM,
     )
+    watching.note_request(method, destination.url, request.headers, body)
     with exchanging(exchange):
         try:
             response = _adapter().send(request, stream=True, timeout=timeout, proxies={})
         except _BROKEN as error:
             raise _no_answer(destination, error, timeout) from None
+        watching.note_answer(response.status_code)
         with closing(response):
             try:
                 content = _read(response, max_bytes=max_bytes)
