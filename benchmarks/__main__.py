@@ -14,7 +14,7 @@ from benchmarks.harness import servers
 
 BENCHMARKS = (
     *("poll", "delivery", "tls", "latency", "neighbours", "backlog", "memory"),
-    *("callbacks", "hub", "retention"),
+    *("callbacks", "hub", "retention", "console"),
 )
 
 

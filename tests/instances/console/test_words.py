@@ -53,7 +53,7 @@ def test_foreign_text_is_text_out_of_reach_of_scripts() -> None:
 
     shown = render_to_string("console/foreign_text.html", {"text": text, "label": "What the receiver answered"})
 
-    assert "<script" not in shown and "<div" not in shown and "49" not in shown
+    assert not [one for one in ("<script", "<div", "49") if one in shown]
     assert shown.index("x-ignore") < shown.index("&lt;script&gt;")
     assert shown.count("</pre>") == 1
 
