@@ -74,6 +74,11 @@ def preview(*, instance: Instance, changes: Sequence[Change], polled_at: datetim
     return _bodies(instance, groups, [0] * len(groups), source=Event.POLL, polled_at=polled_at, recorded_at=polled_at)
 
 
+def count_notifications(changes: Sequence[Change]) -> int:
+    """How many `preview` has."""
+    return sum(1 for _ in _groups(changes, Event.POLL))
+
+
 def _groups(changes: Sequence[Change], source: str) -> Iterator[list[Change]]:
     """What goes into one event each: one object type of a poll, one callback of a provider, ten or twenty of it."""
     size = CHANGES_PER_EVENT[source]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.egress import Answer, fetch
+from connectors.egress import Answer, fetch, watched
 from connectors.errors import DestinationRefused, RequestRefused, TryLater, UnusableAnswer
 from tests.connectors.egress.sinks import OK, answering
 
@@ -243,3 +243,17 @@ def test_failures_name_the_host_and_what_happened(start, authority):
         get(start(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx", b"")).url("/?secret=1"))
     assert str(cut.value) == "The answer of 127.0.0.1 was cut short"
     assert cut.value.status == 200
+
+
+def test_whoever_watches_sees_what_was_sent_and_no_secrets(start):
+    sink = start()
+    with watched() as requests:
+        fetch("POST", sink.url("/a?b=1"), headers={"Authorization": "Basic canary", "Accept": "x/y"}, body=b"{}")
+        with pytest.raises(TryLater):
+            get("http://127.0.0.1:1/")
+    get(sink.url("/unwatched"))
+
+    [answered, lost] = requests
+    assert (answered.method, answered.url, answered.body, answered.status) == ("POST", sink.url("/a?b=1"), b"{}", 200)
+    assert (answered.headers["Authorization"], answered.headers["Accept"]) == ("********", "x/y")
+    assert lost.status is None

@@ -1,0 +1,267 @@
+"""A poll that changes nothing: what would be asked, what comes back, and what would become of it.
+
+It goes the way of `polling.poll`: the same window, the same request, the same decisions over the same ledger. Only
+nothing is claimed, recorded or written down, and only the beginning is read of what is long.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Final
+from urllib.parse import quote, urlsplit
+
+from django.utils import timezone
+
+from connectors.connection import Connection
+from connectors.egress import SentRequest, deadline, watched
+from connectors.errors import ConnectorError, CredentialsRefused, PermissionRefused, RateLimited
+from connectors.poller import ResourcePoller
+from events import record
+from events.ledger import SeenVersion
+from events.models import Subscription
+from instances.configuration import connection_of, is_secret, pollers_of
+from instances.encryption import KeyMissing
+from instances.errors import InvalidRequest
+from instances.models import Instance
+from polling import asking, window
+from polling.decisions import Decision, Poll
+from polling.dry_run_rows import Row, row_of
+from polling.facts import RecordFacts
+from polling.models import PollCursor
+from polling.reading import Reading
+from polling.schedule import Claim
+from polling.window import Window
+
+MOST_PAGES: Final = 3
+MOST_ROWS: Final = 1_000
+SECONDS: Final = 20.0
+"""For all of its requests together: somebody waits for it."""
+NOTIFICATIONS_SHOWN: Final = 5
+MASKED: Final = "********"
+_SHORTEST_SECRET = 4
+"""What is shorter would be found in every other word."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CursorState:
+    """How far a resource is read."""
+
+    watermark: datetime
+    asks_since: datetime
+    """What a poll would ask for, the overlap before the watermark."""
+    remembered_since: datetime | None
+    is_baseline_read: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedRequest:
+    """One request to the provider, without its secrets."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: str = field(repr=False)
+    status: int | None
+    """None: it was not answered."""
+    duration_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receiver:
+    subscription_id: int
+    host: str
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    resource: str
+    path: str = field(repr=False)
+    """The poller's url with its macros written out."""
+    window: Window | None
+    requests: Sequence[AskedRequest]
+    page_count: int
+    rows: Sequence[Row] = field(repr=False)
+    is_cut: bool
+    """A poll would go on reading: there are more pages."""
+    notification_count: int
+    notifications: Sequence[bytes] = field(repr=False)
+    """The first ones, with 0 for the id that each would get."""
+    receivers: Sequence[Receiver]
+    before: CursorState | None
+    after: CursorState | None
+    """None where a poll would leave the cursor where it is, because it failed."""
+    trouble: str
+    """Why a poll would fail; empty where it would not."""
+    consequence: str
+    """What such a failure leads to."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Rows by their outcome."""
+        return Counter(row.outcome for row in self.rows)
+
+
+def dry_run(cursor: PollCursor) -> DryRun:
+    """`cursor` with its instance. What goes wrong at the provider is part of the answer."""
+    instance = cursor.instance
+    try:
+        poller, connection = pollers_of(instance)[cursor.resource], connection_of(instance)
+    except (InvalidRequest, KeyMissing) as error:
+        return _answer(cursor, _Seen(), trouble=str(error), consequence="Nothing is asked until that is mended.")
+    seen = _Seen(asked=asking.window_of(cursor, poller))
+    reading = Reading(
+        # Nothing is written under it: neither `record` nor `hold` nor `keep_lease` is called here.
+        claim=Claim(cursor.pk, cursor.epoch),
+        instance=instance,
+        resource=cursor.resource,
+        polled_at=timezone.now(),
+        hears_callbacks=asking.hears_callbacks(instance),
+        witness=seen.witness,
+    )
+    trouble = consequence = ""
+    with deadline(SECONDS), watched() as requests:
+        try:
+            seen.path = asking.path_of(poller, since=seen.asked_since)
+            _read(reading, seen, connection=connection, poller=poller)
+        except ConnectorError as error:
+            said = f" ({error.provider_message})" if error.provider_message else ""
+            trouble, consequence = f"{error}{said}", _consequence(error)
+    seen.requests = [_shown(one, connection) for one in requests]
+    return _answer(cursor, seen, reading=reading, trouble=trouble, consequence=consequence)
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a dry run has met so far."""
+
+    asked: Window | None = None
+    path: str = ""
+    poll: Poll | None = None
+    page_count: int = 0
+    is_cut: bool = False
+    rows: list[Row] = field(default_factory=list)
+    requests: list[AskedRequest] = field(default_factory=list)
+
+    @property
+    def asked_since(self) -> datetime:
+        assert self.asked is not None
+        return self.asked.since
+
+    def witness(self, facts: RecordFacts, versions: Sequence[SeenVersion], decision: Decision) -> None:
+        assert self.poll is not None
+        self.rows.append(row_of(facts, versions, decision, poll=self.poll))
+
+
+def _read(reading: Reading, seen: _Seen, *, connection: Connection, poller: ResourcePoller) -> None:
+    assert seen.asked is not None
+    clock: datetime | None = None
+    for page in asking.pages(connection, poller, since=seen.asked.since):
+        if seen.poll is None:
+            seen.poll = asking.poll_of(page, connection=connection, poller=poller, asked=seen.asked)
+        reading.take(page, poll=seen.poll, clock=clock or page.answered_at)
+        clock = page.answered_at
+        seen.page_count += 1
+        if seen.page_count == MOST_PAGES or reading.record_count >= MOST_ROWS:
+            seen.is_cut = page.next_page_token is not None
+            return
+
+
+def _answer(
+    cursor: PollCursor, seen: _Seen, *, trouble: str, consequence: str, reading: Reading | None = None
+) -> DryRun:
+    # A poll that fails on a later page reports nothing of the earlier ones.
+    changes = [] if trouble else [row.change for row in seen.rows if row.change is not None]
+    bodies = record.preview(instance=cursor.instance, changes=changes, polled_at=timezone.now())
+    return DryRun(
+        resource=cursor.resource,
+        path=seen.path,
+        window=seen.asked,
+        requests=seen.requests,
+        page_count=seen.page_count,
+        rows=seen.rows,
+        is_cut=seen.is_cut,
+        notification_count=record.count_notifications(changes),
+        notifications=list(islice(bodies, NOTIFICATIONS_SHOWN)),
+        receivers=_receivers(cursor.instance),
+        before=None if seen.asked is None else _state(cursor, asks_since=seen.asked.since),
+        after=None if trouble or reading is None else _after(cursor, reading, seen.poll),
+        trouble=trouble,
+        consequence=consequence,
+    )
+
+
+def _state(cursor: PollCursor, *, asks_since: datetime) -> CursorState:
+    return CursorState(
+        watermark=cursor.watermark,
+        asks_since=asks_since,
+        remembered_since=cursor.remembered_since,
+        is_baseline_read=cursor.is_baseline_read,
+    )
+
+
+def _after(cursor: PollCursor, reading: Reading, poll: Poll | None) -> CursorState:
+    """The cursor as this poll would leave it: on a copy that nobody saves."""
+    assert poll is not None, "what was read had a first page"
+    watermark = window.next_watermark(
+        watermark=cursor.watermark, greatest_stamp=reading.greatest_stamp, first_page_at=poll.started_at
+    )
+    remembered_since = cursor.remembered_since or poll.window.since
+    if reading.has_something() or watermark != cursor.watermark:
+        horizon = asking.ledger_horizon(poll, watermark=watermark, hears_callbacks=reading.hears_callbacks)
+        remembered_since = max(remembered_since, horizon)
+    moved = PollCursor(
+        watermark=watermark,
+        baseline_at=cursor.baseline_at,
+        is_baseline_read=True,
+        known_id=cursor.known_id,
+        remembered_since=remembered_since,
+    )
+    return _state(moved, asks_since=asking.window_of(moved, poll.poller).since)
+
+
+def _receivers(instance: Instance) -> list[Receiver]:
+    rows = Subscription.objects.filter(organization=instance.organization_id, topics__contains=[instance.topic])
+    return [
+        Receiver(
+            subscription_id=row.pk,
+            host=urlsplit(row.url).hostname or "nowhere",
+            is_active=row.state == Subscription.ACTIVE,
+        )
+        for row in rows.order_by("pk")[:20]
+    ]
+
+
+def _consequence(error: ConnectorError) -> str:
+    match error:
+        case CredentialsRefused():
+            return "A poll that is answered so stops the polling of this instance until its configuration is changed."
+        case PermissionRefused():
+            return "A poll that is answered so is tried again ever more rarely, and this poller is stopped in the end."
+        case RateLimited():
+            return "A poll that is answered so makes every poller of this provider account wait."
+    return "A poll that fails leaves the cursor where it is and is tried again: nothing is missed."
+
+
+def _shown(sent: SentRequest, connection: Connection) -> AskedRequest:
+    return AskedRequest(
+        method=sent.method,
+        url=_without_secrets(sent.url, connection),
+        headers=sent.headers,
+        body=_without_secrets(sent.body.decode(errors="replace"), connection),
+        status=sent.status,
+        duration_ms=sent.duration_ms,
+    )
+
+
+def _without_secrets(text: str, connection: Connection) -> str:
+    """Somebody may have written one into the poller's url."""
+    for key, value in connection.configuration.items():
+        secret = (value or "").strip()
+        if len(secret) >= _SHORTEST_SECRET and is_secret(connection.element, key):
+            for written in (secret, quote(secret, safe="")):
+                text = text.replace(written, MASKED)
+    return text
