@@ -250,7 +250,7 @@ def test_whoever_watches_sees_what_was_sent_and_no_secrets(start):
     with watched() as requests:
         fetch("POST", sink.url("/a?b=1"), headers={"Authorization": "Basic canary", "Accept": "x/y"}, body=b"{}")
         with pytest.raises(TryLater):
-            get("http://127.0.0.1:1/")
+            get(start(answering(b"")).url())
     get(sink.url("/unwatched"))
 
     [answered, lost] = requests
