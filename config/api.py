@@ -43,6 +43,7 @@ STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
     (errors.NotFound, 404),
     (errors.VerbNotSupported, 405),
     (errors.Conflict, 409),
+    (errors.TooManyAttempts, 429),
     (UnknownElement, 404),
     (connector_errors.UnknownResource, 404),
     (connector_errors.OperationNotSupported, 405),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,6 +41,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_htmx",
+    "axes",
     "connectors",
     "instances",
     "events",
@@ -59,6 +61,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "config.api.FrameOptionsMiddleware",
     "config.page_security.ContentSecurityPolicyMiddleware",
+    "axes.middleware.AxesMiddleware",  # last, as it asks: nothing in front of it may miss what it changes
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -103,6 +106,28 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/console/login/"
 LOGIN_REDIRECT_URL = "/console/"
+# A day at work. Whoever closes the browser and comes back within it goes on.
+SESSION_COOKIE_AGE = int(env.float("SESSION_HOURS", 12.0) * 3600)
+# Our proxies: only what they say about where a visitor came from is believed.
+TRUSTED_PROXIES = [ipaddress.ip_network(network) for network in env.list("TRUSTED_PROXIES", default=[])]
+
+# Who failed too often is not let in for a while. `instances.sign_in_limits` says how often and how long.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_HANDLER = "instances.sign_in_limits.SignInLimits"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username"]
+AXES_USERNAME_FORM_FIELD = "username"
+AXES_USERNAME_CALLABLE = "instances.sign_in_limits.counted_by"
+AXES_CLIENT_IP_CALLABLE = "instances.visitors.address_of"
+AXES_LOCKOUT_CALLABLE = "instances.sign_in_limits.answered"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "next", "csrfmiddlewaretoken"]
+AXES_RESET_ON_SUCCESS = True
+# Or whoever goes on trying would keep the owner of the address out for good.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 
 # Valkey or Redis is a doorbell. Celery messages carry ids at most and may be lost, doubled or late without harm.
 REDIS_URL = environment.redis_url()
@@ -299,6 +324,8 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "kombu": {"level": "WARNING"},
         "django.request": {"level": "ERROR"},
+        # It tells of failures with what was sent; `instances.sign_in_limits` does in our words.
+        "axes": {"level": "ERROR"},
         "django.db.backends": {"level": "INFO"},
     },
 }

@@ -9,8 +9,10 @@ from django.core import signing
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from instances import sign_in_limits
 from instances.encryption import decrypt, encrypt, fingerprint, new_organization_secret, new_secret
 from instances.errors import Conflict, InvalidRequest, NotAuthenticated, NotPermitted
 from instances.models import Organization, User
@@ -71,14 +73,18 @@ def _organization(name: str) -> Organization:
     return organization
 
 
-def sign_in(*, username: str, password: str) -> str:
-    """A token for `account_of`, good for TOKEN_SECONDS or until the password changes. Raises NotAuthenticated.
+def sign_in(*, request: HttpRequest, username: str, password: str) -> str:
+    """A token for `account_of`, good for TOKEN_SECONDS or until the password changes.
 
-    Unknown logins take as long as wrong passwords: Django hashes in both cases.
+    Raises NotAuthenticated, and TooManyAttempts for who failed too often. Unknown logins take as long as wrong
+    passwords: Django hashes in both cases.
     """
-    user = authenticate(username=username, password=password)
+    user = authenticate(request, username=username, password=password)
+    if sign_in_limits.is_locked_out(request):
+        raise sign_in_limits.too_many()
     if not isinstance(user, User):
         raise NotAuthenticated("The username or the password is wrong")
+    sign_in_limits.forget_failures(request=request, email=username)
     return signing.dumps({"user": user.pk, "hash": user.get_session_auth_hash()}, salt=_SALT)
 
 

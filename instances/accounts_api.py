@@ -23,7 +23,8 @@ class AuthenticationView(_OpenView):
         username, password = sent.get("username"), sent.get("password")
         if not isinstance(username, str) or not isinstance(password, str):
             raise InvalidRequest('Send {"username": "...", "password": "..."}')
-        return Response({"token": sign_in(username=username, password=password)}, headers={"Cache-Control": "no-store"})
+        token = sign_in(request=request._request, username=username, password=password)
+        return Response({"token": token}, headers={"Cache-Control": "no-store"})
 
 
 class SecretsView(_OpenView):

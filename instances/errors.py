@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class PlatformError(Exception):
     """The message goes to the caller: it names the field and the way out, and holds no secret."""
@@ -33,3 +35,11 @@ class VerbNotSupported(PlatformError):
 
 class Conflict(PlatformError):
     """409: it would double something unique."""
+
+
+class TooManyAttempts(PlatformError):
+    """429: nobody is listened to for a while."""
+
+    def __init__(self, message: str, *, retry_after: timedelta) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

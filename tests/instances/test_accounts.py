@@ -51,7 +51,8 @@ def test_same_organization_name_adds_a_user_to_it(db):
 def test_account_can_sign_in_to_the_console(db, client):
     created()
 
-    assert client.login(username="Ada@Example.com", password=PASSWORD)
+    client.post("/console/login/", {"username": "Ada@Example.com", "password": PASSWORD})
+    assert client.get("/console/").status_code == 200
     assert User.objects.get().is_staff
     assert not User.objects.get().is_superuser
 
