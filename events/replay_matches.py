@@ -56,6 +56,37 @@ def preview(organization: Organization, wanted: Wanted) -> Preview:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """A subscription, and how much a replay would begin again for it."""
+
+    subscription_id: int
+    url: str
+    instance_id: int | None
+    instance_name: str
+    is_active: bool
+    count: int
+
+
+def recipients(organization: Organization, wanted: Wanted, *, most: int) -> list[Recipient]:
+    """Those who would get the most."""
+    matching, values = _matching(organization, wanted)
+    with plain_cursor() as cursor:
+        counted = SQL("SELECT delivery.subscription_id AS id, count(*) AS count") + matching
+        cursor.execute(SQL("WITH counted AS ({}) ").format(counted + _BY_SUBSCRIPTION) + _RECIPIENTS, values)
+        return [
+            Recipient(
+                subscription_id=subscription_id,
+                url=url,
+                instance_id=instance_id,
+                instance_name=name,
+                is_active=is_active,
+                count=count,
+            )
+            for subscription_id, url, instance_id, name, is_active, count in cursor.fetchmany(most)
+        ]
+
+
 def deactivated_subscriptions(organization: Organization, wanted: Wanted) -> list[int]:
     """Those of matching deliveries that are deactivated."""
     matching, values = _matching(organization, wanted)
@@ -179,6 +210,14 @@ _IDS = SQL("SELECT delivery.id")
 _COUNT = SQL("SELECT count(*)")
 _ANY_DEACTIVATED = "SELECT FROM events_subscription WHERE organization_id = %b AND state <> 'active' LIMIT 1"
 _SUBSCRIPTIONS = SQL("SELECT DISTINCT subscription.id")
+_BY_SUBSCRIPTION = SQL(" GROUP BY delivery.subscription_id")
+_RECIPIENTS = SQL("""
+SELECT subscription.id, subscription.url, instance.id, coalesce(instance.name, ''), subscription.state = 'active',
+    counted.count
+FROM counted JOIN events_subscription AS subscription ON subscription.id = counted.id
+LEFT JOIN instances_instance AS instance ON instance.id = subscription.instance_id
+ORDER BY counted.count DESC, subscription.id
+""")
 _BEGIN = SQL("""
 UPDATE events_delivery AS delivery SET
     state = 'pending', attempts_made = 0, first_failed_at = NULL, lane = %(lane)s, replay_id = %(replay_id)s,
