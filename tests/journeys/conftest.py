@@ -45,8 +45,7 @@ def client(stack):
     return Client(stack.url, stack.account("journeys"))
 
 
-@pytest.fixture
-def instance_body(sandbox, receiver):
+def polling_body(sandbox, receiver):
     """The documentation's example: contacts are polled, here every fraction of a second."""
     body = json.loads(SEED.read_text())
     body["configuration"] |= {
@@ -61,15 +60,7 @@ def instance_body(sandbox, receiver):
     return body
 
 
-@pytest.fixture
-def polling_instance(client, instance_body):
-    instance = client.post("/instances", instance_body)
-    yield instance
-    client.delete(f"/instances/{instance['id']}")
-
-
-@pytest.fixture
-def help_desk_body(sandbox, receiver):
+def webhook_body(sandbox, receiver):
     """The documentation's example of webhooks. The reconciling poll comes every few seconds here."""
     body = json.loads(HELP_DESK.read_text())
     body["configuration"] |= {
@@ -82,6 +73,23 @@ def help_desk_body(sandbox, receiver):
         "event.poller.refresh_interval": "0.05",
     }
     return body
+
+
+@pytest.fixture
+def instance_body(sandbox, receiver):
+    return polling_body(sandbox, receiver)
+
+
+@pytest.fixture
+def polling_instance(client, instance_body):
+    instance = client.post("/instances", instance_body)
+    yield instance
+    client.delete(f"/instances/{instance['id']}")
+
+
+@pytest.fixture
+def help_desk_body(sandbox, receiver):
+    return webhook_body(sandbox, receiver)
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""Whether people with a screen reader, a keyboard or poor eyes can use a page, as axe sees it."""
+
+from __future__ import annotations
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+GRAVE = {"serious", "critical"}
+ASKED = {"resultTypes": ["violations"], "preload": False}
+DARK, LIGHT = (f"document.documentElement.classList.{change}('dark')" for change in ("add", "remove"))
+RUN = "([page, options]) => axe.run(page, options).then(found => found.violations)"
+
+
+def findings(page: Page, *, is_frame_known: bool = False) -> list[str]:
+    """What is serious or critical, in light and in dark. The frame around all pages is looked at unless it is known."""
+    left_out = [["#nav-sidebar"]] if is_frame_known else []
+    page.evaluate(AXE_SCRIPT)
+    found = [("light", one) for one in page.evaluate(RUN, [{"exclude": left_out}, ASKED])]
+    page.evaluate(DARK)
+    colours = ASKED | {"runOnly": ["color-contrast"]}
+    found += [("dark", one) for one in page.evaluate(RUN, [{"exclude": left_out}, colours])]
+    page.evaluate(LIGHT)
+    return [
+        f"{theme}: {one['id']} ({one['help']}) at {node['target']}: {node['html'][:200]}: {node['failureSummary']}"
+        for theme, one in found
+        if one["impact"] in GRAVE
+        for node in one["nodes"][:5]
+    ]
