@@ -14,12 +14,13 @@ import orjson
 
 from connectors import configuration_entries as keys
 from connectors import poller
-from connectors.connection import Connection
+from connectors.connection import Connection, origin
 from connectors.element import WEBHOOK, Element
 from connectors.poller import ResourcePoller
 from connectors.transformation_requests import StoredTransformations
 from connectors.transformations import Transformation
-from instances.encryption import decrypt_json, encrypt_json
+from instances import signing_keys
+from instances.encryption import KeyMissing, decrypt_json, encrypt_json
 from instances.errors import InvalidRequest
 from instances.event_settings import MASK, SETTINGS, is_own_events_url, text_of
 from instances.models import Instance
@@ -106,6 +107,25 @@ def configuration_of(instance: Instance) -> Configuration:
     )
 
 
+def readable_part(instance: Instance) -> Configuration:
+    """The same, without what the keyring has lost the key of: credentials, signature keys, or both."""
+    columns = {setting.column: getattr(instance, setting.column) for setting in SETTINGS}
+    try:
+        signing_keys.read(instance.signing_keys_encrypted)
+    except KeyMissing:
+        columns["signing_keys_encrypted"] = ""
+    try:
+        entries = decrypt_json(instance.configuration_encrypted) or {}
+    except KeyMissing:
+        entries = {}
+    return Configuration(
+        element=instance.element,
+        columns=columns,
+        entries=entries,
+        transformations=StoredTransformations(instance.transformations),
+    )
+
+
 def merged(before: Configuration, sent: Mapping[str, object]) -> Configuration:
     """`before` with what was sent laid over it, key by key; the mask keeps what is stored.
 
@@ -157,6 +177,29 @@ def missing(configuration: Configuration) -> list[str]:
     ]
 
 
+def withheld_secrets(
+    before: Configuration, after: Configuration, sent: Mapping[str, object]
+) -> tuple[list[str], list[str]]:
+    """A stored secret is sent to the account it was given for, nowhere else.
+
+    Returns the keys by which this is another account now, and those of the secrets that have to be sent again for it.
+    """
+    moved = []
+    for one in after.element.fields:
+        old, new = before.entries.get(one.key) or "", after.entries.get(one.key) or ""
+        if one.is_url:
+            old, new = origin(old), origin(new)
+        if (one.is_url or one.identifies_account) and old.casefold() != new.casefold():
+            moved.append(one.key)
+    named = canonical(after.element, sent)
+    withheld = [
+        one.key
+        for one in after.element.fields
+        if one.secret and not one.identifies_account and before.entries.get(one.key) and one.key not in named
+    ]
+    return moved, withheld if moved else []
+
+
 def columns_of(configuration: Configuration) -> dict[str, Any]:
     """The columns of Instance that keep it."""
     return {
@@ -167,8 +210,13 @@ def columns_of(configuration: Configuration) -> dict[str, Any]:
 
 
 def shown(instance: Instance) -> list[ShownEntry]:
-    """Every entry of the element, then the keys that only this instance has. Secrets are masked."""
+    """Every entry of the element, then the keys that only this instance has. Secrets are masked. Raises KeyMissing."""
     return list(_shown(configuration_of(instance), subscription_id=instance.subscription_id))
+
+
+def shown_part(instance: Instance) -> list[ShownEntry]:
+    """The same of what can be read."""
+    return list(_shown(readable_part(instance), subscription_id=instance.subscription_id))
 
 
 def _shown(configuration: Configuration, *, subscription_id: str) -> Iterator[ShownEntry]:

@@ -19,7 +19,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from connectors import hub, hub_paths
-from connectors.connection import Connection, origin
+from connectors.connection import Connection
 from connectors.element import Element
 from connectors.errors import ConnectorError, RateLimited, TryLater
 from connectors.poller import ResourcePoller
@@ -56,6 +56,7 @@ class _Request:
     tags: tuple[str, ...] | None = None
     configuration: Mapping[str, object] | None = field(default=None, repr=False)
     is_disabled: bool | None = None
+    replaces_unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,16 +126,34 @@ def update(
     name: object = None,
     tags: object = None,
     configuration: Mapping[str, object] | None = None,
+    replaces_unreadable: bool = False,
 ) -> Instance:
-    """Change what is given; configuration keys are merged. Raises InvalidRequest, NotFound, Conflict."""
+    """Change what is given; configuration keys are merged. Raises InvalidRequest, NotFound, Conflict, KeyMissing.
+
+    With `replaces_unreadable`, what the keyring has lost the key of counts as not set: the configuration has to bring
+    all that is required, and the instance works again.
+    """
     return _change(
         instance_id,
         _Request(
             name=None if name is None else clean_name(name),
             tags=None if tags is None else clean_tags(tags),
             configuration=configuration,
+            replaces_unreadable=replaces_unreadable,
         ),
     )
+
+
+def try_out(*, element: Element, configuration: Mapping[str, object], instance: Instance | None = None) -> datetime:
+    """Ask the provider whether it would take this, as `create`, or `update` of the instance, does; nothing is kept.
+
+    Returns the provider's clock. Raises InvalidRequest, RateLimited.
+    """
+    before = configurations.blank(element) if instance is None else configurations.readable_part(instance)
+    wanted = configurations.merged(before, configuration)
+    _check_complete(wanted)
+    _check_secrets_sent_again(before, wanted, configuration)
+    return _clock(wanted.connection())
 
 
 def enable(*, instance_id: int) -> Instance:
@@ -251,19 +270,21 @@ def _plan(instance: Instance, request: _Request, *, now: datetime) -> _Plan:
         columns["tags"] = list(request.tags)
     if request.is_disabled is not None:
         columns["is_disabled"] = request.is_disabled
-    before = configurations.configuration_of(instance)
+    read = configurations.readable_part if request.replaces_unreadable else configurations.configuration_of
+    before = read(instance)
     after, has_new_credentials = before, False
     if request.configuration is not None:
         after = configurations.merged(before, request.configuration)
         _check_complete(after)
         _check_secrets_sent_again(before, after, request.configuration)
-        columns |= _changed_columns(before, after, now=now)
+        columns |= _changed_columns(instance, before, after, now=now)
         has_new_credentials = _sends_credentials(after, request.configuration)
     connection, known_connection = after.connection(), before.connection()
 
     was_listening = instance.is_listening
     is_listening = after.columns["is_events_enabled"] and not columns.get("is_disabled", instance.is_disabled)
-    is_another_account = connection.account() != known_connection.account()
+    known_account = known_connection.account() if before.entries else instance.provider_account
+    is_another_account = connection.account() != known_account
     is_another_method = after.columns["event_method"] != before.columns["event_method"]
     begins_anew = is_listening and (not was_listening or is_another_account or is_another_method)
     begins: dict[str, str] = {}
@@ -289,7 +310,9 @@ def _plan(instance: Instance, request: _Request, *, now: datetime) -> _Plan:
     )
 
 
-def _changed_columns(before: Configuration, after: Configuration, *, now: datetime) -> dict[str, Any]:
+def _changed_columns(
+    instance: Instance, before: Configuration, after: Configuration, *, now: datetime
+) -> dict[str, Any]:
     wanted = dict(after.columns)
     wanted["signing_keys_encrypted"] = signing_keys.succeeded(
         before.columns["signing_keys_encrypted"],
@@ -297,7 +320,7 @@ def _changed_columns(before: Configuration, after: Configuration, *, now: dateti
         now=now,
         overlap=timedelta(hours=wanted["signing_overlap_hours"]),
     )
-    changed = {column: value for column, value in wanted.items() if value != before.columns[column]}
+    changed = {column: value for column, value in wanted.items() if value != getattr(instance, column)}
     if after.entries != before.entries:
         stored = configurations.columns_of(after)
         changed |= {column: stored[column] for column in ("configuration_encrypted", "provider_account")}
@@ -315,20 +338,8 @@ def _check_complete(configuration: Configuration) -> None:
 
 
 def _check_secrets_sent_again(before: Configuration, after: Configuration, sent: Mapping[str, object]) -> None:
-    """A stored secret is sent to the account it was given for, nowhere else. Raises InvalidRequest."""
-    moved = []
-    for one in after.element.fields:
-        old, new = before.entries.get(one.key) or "", after.entries.get(one.key) or ""
-        if one.is_url:
-            old, new = origin(old), origin(new)
-        if (one.is_url or one.identifies_account) and old.casefold() != new.casefold():
-            moved.append(one.key)
-    named = configurations.canonical(after.element, sent)
-    withheld = [
-        one.key
-        for one in after.element.fields
-        if one.secret and not one.identifies_account and before.entries.get(one.key) and one.key not in named
-    ]
+    """Raises InvalidRequest."""
+    moved, withheld = configurations.withheld_secrets(before, after, sent)
     if moved and withheld:
         raise InvalidRequest(
             f"{', '.join(moved)} changed: send {', '.join(withheld)} again in the same request, in clear (not {MASK}); "
