@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from polling.console import jobs, pollers, tabs
+from polling.console import jobs, overview, pollers, tabs
 
-__all__ = ["jobs", "pollers", "tabs"]
+__all__ = ["jobs", "overview", "pollers", "tabs"]

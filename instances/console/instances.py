@@ -1,106 +1,118 @@
-"""The list of instances, and the first tab of an instance's page. What is written goes through `provisioning`."""
+"""The list of instances, and the roads to what can be done with one."""
 
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
+from django.utils.html import format_html, format_html_join
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
-from connectors.configuration_entries import EVENTS_ENABLED
-from connectors.errors import ConnectorError
-from instances import provisioning
+from instances.console import badges, bulk_actions, form_views, instance_page, moments, stopping, switching, tokens
+from instances.console.instance_filters import ElementFilter, EventsFilter, StateFilter, TagFilter
+from instances.console.instance_states import state_badge
 from instances.console.lists import OfOneOrganization, may_operate
-from instances.errors import PlatformError
 from instances.models import Instance
+
+MOST_TAGS = 3
+"""Of an instance that its row shows."""
 
 
 @admin.register(Instance)
-class InstanceAdmin(OfOneOrganization):
-    list_display = ("name", "id", "element_key", "state", "is_events_enabled", "organization", "user", "created_at")
-    list_filter = ("element_key", "is_events_enabled", "is_disabled", "is_valid")
-    list_select_related = ("organization", "user")
-    search_fields = ("=id", "name", "element_key", "tags")
+class InstanceAdmin(bulk_actions.BulkActions, OfOneOrganization):
+    change_list_template = "admin/instances/instance/change_list.html"
+    list_display = ("title", "element", "state", "events", "labels", "organization", "created")
+    list_filter = (StateFilter, ElementFilter, EventsFilter, TagFilter)
+    search_fields = ("=id", "name", "tags")
+    search_help_text = "Name, tag or id"
     ordering = ("-id",)
-    actions = ("switch_events_on", "switch_events_off")
-    fields = (
-        "name",
-        "tags",
-        "element_key",
-        "organization",
-        "user",
-        "state",
-        "invalid_reason",
-        "is_events_enabled",
-        "event_method",
-        "registration_problem",
-        "callback",
-        "is_signed",
-        "poll_interval_minutes",
-        "raw_in_notifications",
-        "created_at",
-        "updated_at",
-    )
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return may_operate(request)
+    def get_urls(self) -> list[URLPattern]:
+        routes = (
+            ("<int:instance_id>/events/", switching.switch_view, "events"),
+            ("<int:instance_id>/disable/", stopping.disable_view, "disable"),
+            ("<int:instance_id>/enable/", stopping.enable_view, "enable"),
+            ("<int:instance_id>/token/", tokens.token_view, "token"),
+            ("<int:instance_id>/signing-key/", tokens.signature_key_view, "signing_key"),
+        )
+        own = [
+            path(route, self.admin_site.admin_view(view), name=f"instances_instance_{name}")
+            for route, view, name in routes
+        ]
+        return [*form_views.urls(), *own, *super().get_urls()]
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        """For the actions below."""
-        return may_operate(request)
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Instance]:
+        rows: QuerySet[Instance] = super().get_queryset(request)
+        return rows.select_related("organization") if request.user.is_superuser else rows
 
-    def delete_model(self, request: HttpRequest, obj: Instance) -> None:
-        provisioning.delete(instance_id=obj.pk)
+    def get_list_display(self, request: HttpRequest) -> Any:
+        shown = list(super().get_list_display(request))
+        if not request.user.is_superuser:
+            shown.remove("organization")
+        return shown if may_operate(request) else ["events_word" if one == "events" else one for one in shown]
 
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
-        for instance_id in queryset.values_list("pk", flat=True):
-            provisioning.delete(instance_id=instance_id)
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, {"may_create": may_operate(request), **(extra_context or {})})
 
-    def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Any], dict[str, int], set[str], list[Any]]:
-        """All that hangs on an instance goes with it; the permission on the instance decides."""
-        return [str(one) for one in objs], {"instances": len(objs)}, set(), []
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The first tab of its page; it is edited elsewhere."""
+        if request.method not in ("GET", "HEAD"):
+            raise PermissionDenied
+        return instance_page.overview_page(request, self.get_object(request, object_id))
 
-    @admin.display(description="state")
-    def state(self, instance: Instance) -> str:
-        if not instance.is_valid:
-            return "needs attention"
-        if instance.is_disabled:
-            return "disabled"
-        return "registrations incomplete" if instance.registration_problem else "ready"
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return stopping.delete_view(request, self.get_object(request, object_id))
 
-    @admin.display(description="callback URL")
-    def callback(self, instance: Instance) -> str:
-        """Without the query string: people keep secrets in it."""
-        parts = urlsplit(instance.callback_url)
-        return parts._replace(query="…" if parts.query else "", fragment="").geturl() or "none"
+    @admin.display(description="Name", ordering="name")
+    def title(self, instance: Instance) -> SafeString:
+        return format_html(
+            '<span class="instance-name">{}</span> <span class="instance-id">#{}</span>', instance.name, instance.pk
+        )
 
-    @admin.display(description="signed", boolean=True)
-    def is_signed(self, instance: Instance) -> bool:
-        return bool(instance.signing_keys_encrypted)
+    @admin.display(description="Element", ordering="element_key")
+    def element(self, instance: Instance) -> SafeString:
+        return format_html('<span class="instance-element">{}</span>', instance.element.name)
 
-    @admin.action(description="Switch Events Enabled on", permissions=["operate"])
-    def switch_events_on(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
-        self._switch_events(request, queryset, is_on=True)
+    @admin.display(description="State")
+    def state(self, instance: Instance) -> SafeString:
+        return format_html('<span id="instance-state-{}">{}</span>', instance.pk, state_badge(instance))
 
-    @admin.action(description="Switch Events Enabled off", permissions=["operate"])
-    def switch_events_off(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
-        self._switch_events(request, queryset, is_on=False)
+    @admin.display(description="Events", ordering="is_events_enabled")
+    def events(self, instance: Instance) -> SafeString:
+        return render_to_string("console/instances/switch.html", {"instance": instance})
 
-    def _switch_events(self, request: HttpRequest, queryset: QuerySet[Instance], *, is_on: bool) -> None:
-        word = "on" if is_on else "off"
-        switched = 0
-        for instance in queryset:
-            try:
-                changed = provisioning.update(instance_id=instance.pk, configuration={EVENTS_ENABLED: is_on})
-            except (PlatformError, ConnectorError) as error:
-                said = f" ({error.provider_message})" if error.provider_message else ""
-                self.message_user(request, f"{instance}: {error}{said}", messages.ERROR)
-            else:
-                self.log_change(request, changed, f"Switched Events Enabled {word}.")
-                switched += 1
-        if switched:
-            self.message_user(request, f"Events Enabled is {word} for {switched} instance(s).", messages.SUCCESS)
+    @admin.display(description="Events", ordering="is_events_enabled")
+    def events_word(self, instance: Instance) -> SafeString:
+        """For those who may not switch."""
+        return badges.badge("on" if instance.is_events_enabled else "off")
+
+    @admin.display(description="Tags")
+    def labels(self, instance: Instance) -> SafeString:
+        """Each leads to the others that have it. Those that say the name again say nothing."""
+        tags = [tag for tag in instance.tags if tag != instance.name]
+        links = format_html_join(
+            " ",
+            '<a class="instance-tag" href="?{}">{}</a>',
+            ((urlencode({"tag": tag}), tag) for tag in tags[:MOST_TAGS]),
+        )
+        more = len(tags) - MOST_TAGS
+        left = (
+            format_html(' <span class="console-subtle" title="{}">+{}</span>', ", ".join(tags), more)
+            if more > 0
+            else ""
+        )
+        return format_html('<span class="instance-tags">{}{}</span>', links, left)
+
+    @admin.display(description="Created", ordering="id")
+    def created(self, instance: Instance) -> SafeString:
+        return moments.ago(instance.created_at)

@@ -1,0 +1,56 @@
+"""The Events Enabled switch, as it stands in the list and in the head of an instance's page, and what it answers.
+
+The provider is asked while the page waits, so the answer is either how it is now, with a way back, or why not.
+"""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.shortcuts import render
+
+from instances.console import instance_writes, overview
+from instances.console.instance_writes import Refusal, refusal_of
+from instances.console.lists import may_operate
+from instances.console.page import instance_or_404
+from instances.models import Instance
+
+TEMPLATE = "console/instances/switch_answer.html"
+
+
+def switch_view(request: HttpRequest, instance_id: int) -> HttpResponseBase:
+    """POST `on=true|false`; answers the inside of the switch's box, and the badge of the state it led to."""
+    instance = instance_or_404(request, instance_id)
+    if not may_operate(request):
+        raise PermissionDenied
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    is_on = request.POST.get("on") == "true"
+    is_undoing = request.POST.get("undo") == "true"
+    refusal: Refusal | None = None
+    if is_on != instance.is_events_enabled:
+        try:
+            instance = instance_writes.switch_events(request, instance, is_on=is_on)
+        except instance_writes.REFUSALS as error:
+            refusal = refusal_of(error)
+    return _answer(request, instance, refusal, is_undoing=is_undoing)
+
+
+def _answer(request: HttpRequest, instance: Instance, refusal: Refusal | None, *, is_undoing: bool) -> HttpResponse:
+    context = {
+        "instance": instance,
+        "refusal": refusal,
+        "may_operate": True,
+        "is_undoable": refusal is None and not is_undoing,
+        "note": "" if refusal else _note(instance),
+    }
+    return render(request, TEMPLATE, context)
+
+
+def _note(instance: Instance) -> str:
+    """What it means, in as few words as there is room for."""
+    if instance.is_events_enabled:
+        if instance.is_disabled:
+            return "On, but the instance is disabled: events begin when it is enabled."
+        return "On: changes from now on become events."
+    return " ".join(("Off.", *overview.consequences_of(instance, "switch off")))
