@@ -50,6 +50,7 @@ class PollCursor(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
+        verbose_name = "poller"
         constraints = [models.UniqueConstraint(fields=["instance", "resource"], name="one_cursor_per_resource")]
         indexes = [models.Index(fields=["next_poll_at", "id"], condition=Q(is_active=True), name="poll_cursors_due")]
 
@@ -162,6 +163,7 @@ class BulkQuery(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
+        verbose_name = "bulk download"
         indexes = [
             models.Index(
                 fields=["next_step_at", "id"], condition=Q(state__in=["created", "running"]), name="bulk_queries_due"

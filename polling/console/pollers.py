@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from instances.console.lists import OfOneOrganization
 from polling import doorbell, schedule
+from polling.console import asked_poller, dry_runs, poll_now, poller_cells, poller_page, polling_live, starting
+from polling.console.instance_links import instance_link
+from polling.console.poller_state import STATES, in_state
 from polling.models import PollCursor
+
+
+class StateFilter(admin.SimpleListFilter):
+    title, parameter_name = "state", "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(state, state.capitalize()) for state in STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        state = self.value()
+        return queryset.filter(in_state(state, now=timezone.now())) if state in STATES else queryset
 
 
 @admin.register(PollCursor)
@@ -16,49 +37,80 @@ class PollCursorAdmin(OfOneOrganization):
     instance_lookup = "instance"
     tab = "pollers"
     organization_lookup = "instance__organization"
-    list_display = (
-        "instance",
-        "resource",
-        "state",
-        "watermark",
-        "last_polled_at",
-        "last_change_count",
-        "next_poll_at",
-        "failures",
-        "last_error",
-    )
-    list_filter = ("is_active", "resource")
+    list_display = ("poller", "of_instance", "state", "read_up_to", "last_poll", "next_poll", "obstacle", "now")
+    list_display_links = None
+    list_filter = (StateFilter, "resource")
     list_select_related = ("instance",)
-    search_fields = ("=instance__id", "instance__name", "resource", "last_error")
+    search_fields = ("=instance__id", "instance__name", "resource", "last_error", "stopped_reason")
     ordering = ("instance_id", "resource")
     actions = ("poll_now",)
-    fields = (
-        "instance",
-        "resource",
-        "state",
-        "stopped_reason",
-        "watermark",
-        "baseline_at",
-        "known_id",
-        "next_poll_at",
-        "leased_until",
-        "last_polled_at",
-        "last_change_count",
-        "failures",
-        "last_error",
-        "created_at",
-    )
+
+    def get_urls(self) -> list[URLPattern]:
+        def own(pattern: str, view: Any, name: str) -> URLPattern:
+            return path(f"<int:pk>/{pattern}/", self.admin_site.admin_view(view), name=f"polling_pollcursor_{name}")
+
+        live = path("live/", self.admin_site.admin_view(polling_live.view), name="polling_pollcursor_live")
+        return [
+            live,
+            own("poll", poll_now.view, "poll"),
+            own("dry-run", dry_runs.view, "dry_run"),
+            own("start", starting.view, "start"),
+            *super().get_urls(),
+        ]
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        left_out = set() if self.has_operate_permission(request) else {"now"}
+        if self.instance_lookup in request.GET:
+            left_out.add("of_instance")
+        return [name for name in super().get_list_display(request) if name not in left_out]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.method == "POST":
+            raise PermissionDenied
+        return poller_page.show(request, self.get_object(request, object_id))
+
+    @admin.display(description="poller", ordering="resource")
+    def poller(self, cursor: PollCursor) -> SafeString:
+        url = reverse("admin:polling_pollcursor_change", args=[cursor.pk])
+        return format_html('<a class="console-link" href="{}">{}</a>', url, cursor.resource)
+
+    @admin.display(description="instance", ordering="instance__name")
+    def of_instance(self, cursor: PollCursor) -> SafeString:
+        return instance_link(cursor.instance)
 
     @admin.display(description="state")
-    def state(self, cursor: PollCursor) -> str:
-        if not cursor.is_active:
-            return "stopped"
-        return "failing" if cursor.failures else "polling"
+    def state(self, cursor: PollCursor) -> SafeString:
+        return poller_cells.live(cursor, "state", now=timezone.now())
+
+    @admin.display(description="read up to", ordering="watermark")
+    def read_up_to(self, cursor: PollCursor) -> SafeString:
+        return poller_cells.live(cursor, "read_up_to", now=timezone.now())
+
+    @admin.display(description="last poll", ordering="last_polled_at")
+    def last_poll(self, cursor: PollCursor) -> SafeString:
+        return poller_cells.live(cursor, "last_poll", now=timezone.now())
+
+    @admin.display(description="next poll", ordering="next_poll_at")
+    def next_poll(self, cursor: PollCursor) -> SafeString:
+        return poller_cells.live(cursor, "next_poll", now=timezone.now())
+
+    @admin.display(description="in the way")
+    def obstacle(self, cursor: PollCursor) -> SafeString:
+        return poller_cells.live(cursor, "obstacle", now=timezone.now())
+
+    @admin.display(description="poll now")
+    def now(self, cursor: PollCursor) -> SafeString:
+        return poll_now.button(cursor)
 
     @admin.action(description="Poll now", permissions=["operate"])
     def poll_now(self, request: HttpRequest, queryset: QuerySet[PollCursor]) -> None:
-        chosen = list(queryset.values_list("pk", flat=True))
-        due = schedule.poll_now(chosen)
+        chosen = list(queryset.select_related("instance"))
+        due = schedule.poll_now([cursor.pk for cursor in chosen])
+        for cursor in chosen:
+            if cursor.is_active:
+                asked_poller.note(request, cursor, "asked for a poll")
         doorbell.ring()
         if due:
             self.message_user(request, f"{due} resource(s) will be polled now.", messages.SUCCESS)

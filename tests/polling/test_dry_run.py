@@ -55,7 +55,7 @@ def why(found: DryRun, object_id: str) -> str:
 
 
 @pytest.fixture
-def changed(instance, sandbox) -> Instance:
+def changed(instance: Instance, sandbox: Sandbox) -> Instance:
     """Polled once; since then contact 3 was edited, a contact came, and contact 5 was reported already."""
     poll(instance)
     sandbox.clock.advance(MINUTE)
@@ -98,6 +98,7 @@ def test_it_shows_the_request_as_it_goes_out_without_its_secrets(changed, sandbo
     found = dry_run(changed)
 
     [sent], [received] = found.requests, sandbox.requests
+    assert found.before is not None
     assert (sent.method, sent.status) == (received.method, 200)
     assert sent.url.startswith(f"{sandbox.base_url}/company/contacts?")
     assert f"lastUpdated>'{found.before.asks_since:%Y-%m-%dT%H:%M:%SZ}'" in found.path
