@@ -103,6 +103,17 @@ def redeliver(deliveries: QuerySet[Delivery], *, reactivate: QuerySet[Subscripti
         last = ids[-1]
 
 
+def move(subscription_id: int, *, url: str) -> None:
+    """Send what a subscription that is nobody's instance gets to another URL, which was checked. It begins afresh."""
+    with transaction.atomic():
+        rows = Subscription.objects.select_for_update(of=("self",))
+        subscription = rows.get(pk=subscription_id, instance=None)
+        if url != subscription.url:
+            subscription.url = url
+            _begin_afresh(subscription)
+            subscription.save(update_fields=["url", "state", "deactivated_reason", "updated_at"])
+
+
 def _begin_afresh(subscription: Subscription) -> None:
     """Failures at the old URL say nothing about the new one."""
     was_deactivated = subscription.state == Subscription.DEACTIVATED

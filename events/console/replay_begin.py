@@ -46,6 +46,8 @@ def add(request: HttpRequest) -> HttpResponse:
 
 def suggestions(request: HttpRequest) -> HttpResponse:
     """Options for a box of the form, as somebody types into it."""
+    if not may_operate(request):
+        raise PermissionDenied
     field = "subscription" if "subscription" in request.GET else "instance"
     found = suggested(field, request.GET.get(field, ""), scope=scope_of(request))
     return render(request, "console/replays/options.html", {"options": found})

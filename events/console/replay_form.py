@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Model, QuerySet
+from django.db.models import F, Func, Model, QuerySet, TextField, Value
 from django.db.models.functions import Coalesce
 from django.http import QueryDict
 
@@ -35,6 +35,8 @@ NAMED = {
 }
 """Where the API's words for a field are not the form's."""
 LONGEST_NAME = 255
+SHOWN_URL = Func(F("url"), Value("?"), Value(1), function="split_part", output_field=TextField())
+"""Without its query string: what is not shown is not to be guessed by searching for it either."""
 
 _NUMBER_LAST = re.compile(r"(?:^|\()\s*(\d{1,19})\s*\)?$")
 _NAMED_FIELD = re.compile(r"(\w+): (.+)", re.DOTALL)
@@ -165,8 +167,9 @@ def suggested(field: str, text: str, *, scope: Scope, most: int = 20) -> list[st
     """What the box of `field` offers for the beginning of a name, or a number."""
     rows: QuerySet[Any] = scope.of((Instance if field == "instance" else Subscription).objects.all())
     number = _NUMBER_LAST.search(text.strip())
-    name = "name" if field == "instance" else "url"
-    found = rows.filter(**{f"{name}__icontains": text.strip()[:LONGEST_NAME]})
+    shown = F("name") if field == "instance" else SHOWN_URL
+    rows = rows.annotate(shown=shown)
+    found = rows.filter(shown__icontains=text.strip()[:LONGEST_NAME])
     if number and int(number[1]) <= LARGEST_NUMBER:
         found = rows.filter(pk=int(number[1])) | found
     return [label_of(row) for row in found.order_by("-pk")[:most]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from connectors.element import WEBHOOK
 from instances.console import tabs
@@ -24,6 +25,14 @@ tabs.add(
         label="Deliveries",
         order=30,
         url=tabs.list_of(page="events_delivery_changelist", lookup="subscription__instance"),
+    )
+)
+tabs.add(
+    tabs.Tab(
+        name="subscription",
+        label="Receiver",
+        order=35,
+        url=lambda instance: reverse("admin:events_subscription_of_instance", args=[instance.pk]),
     )
 )
 tabs.add(

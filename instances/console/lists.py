@@ -76,7 +76,7 @@ class OfOneOrganization(ModelAdmin):
         """Only what the page offers. Otherwise a filter in the URL would answer guesses at columns it does not show."""
         if self.instance_lookup and lookup == self.instance_lookup:
             return True
-        offered = {str(one[0] if isinstance(one, (tuple, list)) else one) for one in self.list_filter or ()}
+        offered = {_parameter_of(one) for one in self.list_filter or ()}
         return lookup in offered or lookup.rpartition("__")[0] in offered
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -97,6 +97,12 @@ class OfOneOrganization(ModelAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """For actions that say `permissions=["operate"]`."""
         return may_operate(request)
+
+
+def _parameter_of(list_filter: Any) -> str:
+    """Of the URL: a filter is named by a column, or is a class with a parameter of its own."""
+    named = list_filter[0] if isinstance(list_filter, (tuple, list)) else list_filter
+    return str(getattr(named, "parameter_name", named))
 
 
 def is_staff(request: HttpRequest) -> bool:
