@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.templatetags.static import static
 from django.urls import reverse_lazy
+
+from config.environment import BASE_DIR
 
 
 class ConsoleConfig(SimpleAdminConfig):
@@ -20,6 +23,7 @@ def _entry(title: str, icon: str, page: str) -> dict[str, Any]:
 
 
 UNFOLD = {
+    "RELEASE": tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"],
     "SITE_TITLE": "Switchyard",
     "SITE_HEADER": "Switchyard",
     "SITE_SUBHEADER": "Connector instances",

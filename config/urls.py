@@ -39,5 +39,6 @@ urlpatterns = [
     path("elements/api-v2/", include("instances.hub_urls")),
 ]
 
-handler404 = "config.api.not_found"
-handler500 = "config.api.server_error"
+handler403 = "config.page_problems.forbidden"
+handler404 = "config.page_problems.not_found"
+handler500 = "config.page_problems.server_error"

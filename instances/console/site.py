@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
@@ -12,6 +16,7 @@ from unfold.sites import UnfoldAdminSite
 
 from instances import heartbeats
 from instances.console import home, page
+from instances.console.silence import silences
 
 
 class ConsoleSite(UnfoldAdminSite):
@@ -23,14 +28,33 @@ class ConsoleSite(UnfoldAdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context: dict[str, Any] = super().each_context(request)
+        context["release"] = settings.UNFOLD.get("RELEASE", "")
         if self.has_permission(request):
-            now = timezone.now()
-            context["silent_queues"] = [pulse for pulse in heartbeats.pulses() if pulse.is_silent(now)]
+            context["silences"] = silences(heartbeats.pulses(), now=timezone.now())
         return context
 
     def extra_urls(self) -> list[URLPattern]:
         """What unfold asks for beside the pages of the lists."""
         return [path(route.pattern, self.admin_view(route.view), name=route.name) for route in page.routes]
 
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+        """As Django has it; but htmx would put the page to sign in at into the middle of this one."""
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            response: HttpResponse = inner(request, *args, **kwargs)
+            if not self.has_permission(request) and request.headers.get("HX-Request") and response.status_code == 302:
+                return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+            return response
+
+        return answer
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         return super().index(request, {**home.context_of(request), **(extra_context or {})})
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Django's page of an app has nothing that the menu has not."""
+        return redirect("admin:index")

@@ -29,3 +29,30 @@ setInterval(() => {
     if (time.textContent !== said) time.textContent = said;
   }
 }, 5000);
+
+// What htmx was refused, where the page itself does not say so.
+function complain(said) {
+  const banner = document.getElementById("console-banner");
+  if (!banner) return;
+  const note = document.createElement("div");
+  note.className = "console-note is-warning";
+  note.id = "console-complaint";
+  const text = document.createElement("p");
+  text.textContent = said;
+  note.append(text);
+  document.getElementById(note.id)?.remove();
+  banner.append(note);
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  // Who answers errors in place prevents this.
+  if (event.detail.shouldSwap || event.target.closest("[data-quiet]")) return;
+  const status = event.detail.xhr.status;
+  if (status === 403) complain("You may not do this, or this page was open too long. Nothing was changed. Reload it and try again.");
+  else if (status === 404) complain("It is gone. Reload the page.");
+  else complain("Something of ours failed. Try again in a moment.");
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (event.target.closest("[data-quiet]")) return;
+  complain("The console does not answer. Check your connection and try again.");
+});
