@@ -19,14 +19,11 @@ Place = Literal["provider", "provider_optional", "switch", "events", "polling", 
 
 # The words of choices that the API takes, in the order in which they are offered; the first is the default.
 _CHOICES: Final[Mapping[str, Sequence[tuple[str, str]]]] = {
-    keys.NOTIFICATION_RAW: (
-        ("own", "Only the records that changed"),
-        ("full", "Every record of the page they came on"),
-    ),
-    keys.ORDERING: (("none", "Each as soon as it can be sent"), ("object", "In order for each record")),
-    keys.LEGACY_SIGNATURE: (("new", "The new key"), ("old", "The key it replaces")),
+    keys.NOTIFICATION_RAW: (("own", "own: the records that changed"), ("full", "full: every record of their page")),
+    keys.ORDERING: (("none", "none: each as soon as it can be sent"), ("object", "object: in order for each record")),
+    keys.LEGACY_SIGNATURE: (("new", "new: the key that signs from now on"), ("old", "old: the key that it replaces")),
 }
-_METHOD_WORDS: Final = {WEBHOOK: "Callbacks: the provider tells us", POLLING: "Polling: we ask the provider"}
+_METHOD_WORDS: Final = {WEBHOOK: "webhook: the provider tells us", POLLING: "polling: we ask the provider"}
 _PLACES: Final[Mapping[str, Place]] = {
     keys.FILTER_NULLS: "provider_optional",
     keys.EVENTS_ENABLED: "switch",

@@ -32,7 +32,10 @@ class Problem:
     @property
     def at_field(self) -> str:
         """Where the field's label stands above, its key need not stand in front."""
-        text = self.message.removeprefix(f"{self.key}: ") if self.key else self.message
+        text = self.message
+        if self.key and text.startswith(self.key):
+            rest = text.removeprefix(self.key)
+            text = rest.removeprefix(": ") if rest.startswith(": ") else f"this{rest}"
         return text[:1].upper() + text[1:]
 
 

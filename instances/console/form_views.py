@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -91,7 +92,7 @@ def form_view(request: HttpRequest, **which: Any) -> HttpResponse:
             messages.success(request, f"{saved.name} was changed.")
             return _gone_to(request, "change", saved)
     if _is_htmx(request):
-        return _fragment(request, "report.html", form, sent, status=UNPROCESSABLE)
+        return _fragment(request, "report.html", form, sent)
     return _form_page(request, form, sent, status=UNPROCESSABLE)
 
 
@@ -112,10 +113,9 @@ def try_view(request: HttpRequest, **which: Any) -> HttpResponse:
             clock = provisioning.try_out(element=form.element, configuration=configuration, instance=form.instance)
         except (PlatformError, ConnectorError, KeyMissing) as error:
             sent = replace(sent, problems=_said(error, form))
-    context = {"was_tried": True, "clock": clock}
     if _is_htmx(request):
-        return _fragment(request, "tried.html", form, sent, **context)
-    return _form_page(request, form, sent, **context)
+        return _fragment(request, "tried.html", form, sent, clock=clock)
+    return _form_page(request, form, sent, was_tried=True, clock=clock)
 
 
 @require_POST
@@ -159,7 +159,15 @@ def _form(request: HttpRequest, *, element_key: str = "", instance_id: int = 0) 
         return redirect(f"{reverse('admin:instances_instance_edit', args=[instance.pk])}?{REAUTHENTICATE}")
 
 
-def _form_page(request: HttpRequest, form: Form, sent: Sent, *, status: int = 200, **context: Any) -> HttpResponse:
+def _form_page(
+    request: HttpRequest,
+    form: Form,
+    sent: Sent,
+    *,
+    status: int = 200,
+    was_tried: bool = False,
+    clock: datetime | None = None,
+) -> HttpResponse:
     title = f"Create an instance of {form.element.name}"
     if form.instance is not None:
         title = f"{'Re-authenticate' if form.is_reauthentication else 'Edit'} {form.instance.name}"
@@ -172,16 +180,24 @@ def _form_page(request: HttpRequest, form: Form, sent: Sent, *, status: int = 20
         script_data=poller_fields.script_data(form.element),
         zones=poller_fields.ZONES,
         formats=poller_fields.FORMATS,
+        was_tried=was_tried,
+        clock=clock,
         **_context(form, sent),
-        **context,
     )
 
 
 def _fragment(
-    request: HttpRequest, template: str, form: Form, sent: Sent, *, status: int = 200, **context: Any
+    request: HttpRequest,
+    template: str,
+    form: Form,
+    sent: Sent,
+    *,
+    has_secrets: bool = False,
+    clock: datetime | None = None,
 ) -> HttpResponse:
-    shown = {**_context(request, form, sent, has_secrets=context.pop("has_secrets", False)), **context}
-    return TemplateResponse(request, f"console/instance_form/{template}", shown, status=status)
+    """What htmx puts into the page; where there is something to say about a field, it goes to the field."""
+    shown = {**_context(form, sent, has_secrets=has_secrets), "clock": clock}
+    return TemplateResponse(request, f"console/instance_form/{template}", shown)
 
 
 def _context(form: Form, sent: Sent, *, has_secrets: bool = False) -> dict[str, Any]:

@@ -255,14 +255,6 @@ function focusFirstProblem() {
   target.scrollIntoView({ block: "center" });
 }
 
-// 422: nothing was saved, and the answer says why.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.xhr.status === 422) {
-    event.detail.shouldSwap = true;
-    event.detail.isError = false;
-  }
-});
-
 const isByHand = (element) => element.id === "instance-form" || element.id === "instance-form-try";
 
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -270,6 +262,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   if (!isByHand(asking)) return;
   byId("instance-form").classList.add(asking.id === "instance-form" ? "is-saving" : "is-trying");
   for (const id of ["instance-form-save", "instance-form-try"]) byId(id)?.setAttribute("aria-disabled", "true");
+  byId("form-report").replaceChildren();
   if (asking.id === "instance-form-try") byId("try-outcome").textContent = "Asking the provider…";
 });
 
