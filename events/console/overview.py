@@ -71,7 +71,7 @@ def events_facts(instance: Instance) -> Iterator[Fact]:
 def last_day(instance: Instance) -> Iterator[Figure]:
     since = timezone.now() - DAY
     events = _since(Event.objects.filter(instance=instance), "created_at", since)
-    yield Figure(label="events", value=events, url=_events(instance), order=10)
+    yield Figure(label="events in 24 hours", value=events, url=_events(instance), order=10)
     subscription = _subscription_of(instance)
     if subscription is None:
         return
@@ -82,7 +82,7 @@ def last_day(instance: Instance) -> Iterator[Figure]:
         return f"{url}&state__exact={state}"
 
     delivered = _since(mine.filter(state=Delivery.DELIVERED), "updated_at", since)
-    yield Figure(label="delivered", value=delivered, url=listed(Delivery.DELIVERED), order=20, tone=GOOD)
+    yield Figure(label="delivered in 24 hours", value=delivered, url=listed(Delivery.DELIVERED), order=20, tone=GOOD)
     waiting = _capped(mine.filter(state=Delivery.PENDING))
     yield Figure(label="waiting now", value=waiting, url=listed(Delivery.PENDING), order=30, tone=PLAIN)
     queued = _capped(mine.filter(state=Delivery.QUEUED))
@@ -180,7 +180,10 @@ _SOURCES = {Event.POLL: "Poll", Event.WEBHOOK: "Callback", Event.POSTED: "Posted
 
 
 def _subscription_of(instance: Instance) -> Subscription | None:
-    return Subscription.objects.filter(instance=instance).first()
+    try:
+        return instance.subscription
+    except Subscription.DoesNotExist:
+        return None
 
 
 def _since(rows: QuerySet[Any], column: str, since: Any) -> str:
@@ -209,8 +212,8 @@ def _are(count: str) -> str:
 def _deliveries_of(event_ids: list[int]) -> dict[int, tuple[int, int]]:
     """By event: how many were delivered, of how many."""
     rows = Delivery.objects.filter(event__in=event_ids).order_by().values_list("event")
-    counted = rows.annotate(Count("pk", filter=Q(state=Delivery.DELIVERED)), all=Count("pk"))
-    return {event_id: (delivered, count) for event_id, delivered, count in counted}
+    counted = rows.annotate(Count("pk"), delivered=Count("pk", filter=Q(state=Delivery.DELIVERED)))
+    return {event_id: (delivered, count) for event_id, count, delivered in counted}
 
 
 def _delivered(delivered: int, count: int) -> SafeString:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from connectors.element import WEBHOOK
@@ -56,12 +56,7 @@ def first_resource(instance: Instance) -> str:
 
 
 def edit_url(instance: Instance, *, reauthenticate: bool = False) -> str:
-    try:
-        return reverse("admin:instances_instance_edit", args=[instance.pk]) + (
-            "?reauthenticate" if reauthenticate else ""
-        )
-    except NoReverseMatch:
-        return ""
+    return reverse("admin:instances_instance_edit", args=[instance.pk]) + ("?reauthenticate" if reauthenticate else "")
 
 
 @overview.troubles
@@ -143,8 +138,7 @@ def _callback(instance: Instance) -> object:
     if is_own_events_url(instance.callback_url):
         return "this platform itself: nothing is sent"
     parts = urlsplit(instance.callback_url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="…" if parts.query else "", fragment="").geturl()
+    return parts._replace(query="…" if parts.query else "", fragment="").geturl()
 
 
 def _signed(instance: Instance) -> object:

@@ -6,7 +6,7 @@ The provider is asked while the page waits, so the answer is either how it is no
 from __future__ import annotations
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseBase, HttpResponseNotAllowed
 from django.shortcuts import render
 
 from instances.console import instance_writes, overview
@@ -25,25 +25,28 @@ def switch_view(request: HttpRequest, instance_id: int) -> HttpResponseBase:
         raise PermissionDenied
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
-    is_on = request.POST.get("on") == "true"
+    if request.POST.get("on") not in ("true", "false"):
+        return HttpResponseBadRequest("Send on=true or on=false")
+    is_on = request.POST["on"] == "true"
     is_undoing = request.POST.get("undo") == "true"
-    refusal: Refusal | None = None
-    if is_on != instance.is_events_enabled:
-        try:
-            instance = instance_writes.switch_events(request, instance, is_on=is_on)
-        except instance_writes.REFUSALS as error:
-            refusal = refusal_of(error)
-    return _answer(request, instance, refusal, is_undoing=is_undoing)
+    if is_on == instance.is_events_enabled:
+        return _answer(request, instance)
+    try:
+        changed = instance_writes.switch_events(request, instance, is_on=is_on)
+    except instance_writes.REFUSALS as error:
+        return _answer(request, instance, refusal=refusal_of(error))
+    return _answer(request, changed, note=_note(changed), is_undoable=not is_undoing)
 
 
-def _answer(request: HttpRequest, instance: Instance, refusal: Refusal | None, *, is_undoing: bool) -> HttpResponse:
-    context = {
-        "instance": instance,
-        "refusal": refusal,
-        "may_operate": True,
-        "is_undoable": refusal is None and not is_undoing,
-        "note": "" if refusal else _note(instance),
-    }
+def _answer(
+    request: HttpRequest,
+    instance: Instance,
+    *,
+    refusal: Refusal | None = None,
+    note: str = "",
+    is_undoable: bool = False,
+) -> HttpResponse:
+    context = {"instance": instance, "refusal": refusal, "note": note, "is_undoable": is_undoable}
     return render(request, TEMPLATE, context)
 
 

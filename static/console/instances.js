@@ -20,6 +20,9 @@
     const said = event.target.querySelector?.("[data-announce]");
     if (said) announce(said.textContent.replace(/\s+/g, " ").trim());
     event.target.querySelector?.("[data-focus]")?.select();
+    if (event.target.consoleHadFocus && !event.target.contains(document.activeElement)) {
+      event.target.querySelector("[role=switch]")?.focus();
+    }
   });
 
   // No answer, or one that is no switch: say so where the switch is, and leave it as it was.
@@ -65,8 +68,11 @@
     setTimeout(() => { label.textContent = "Copy"; }, 3000);
   });
 
-  // What stood where a secret is shown now, to go back to.
   document.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.target?.id === "instance-token") event.detail.target.consoleBefore = event.detail.target.innerHTML;
+    const box = event.detail.target;
+    // What stood where a secret is shown now, to go back to.
+    if (box?.id === "instance-token") box.consoleBefore = box.innerHTML;
+    // Who pressed Undo stays at the switch, though the button is gone.
+    if (box?.matches?.(".events-switch")) box.consoleHadFocus = box.contains(document.activeElement);
   });
 })();
