@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from events.console import callbacks, deliveries, events, replays, subscriptions, tabs
+from events.console import callbacks, deliveries, events, overview, replays, subscriptions, tabs
 
-__all__ = ["callbacks", "deliveries", "events", "replays", "subscriptions", "tabs"]
+__all__ = ["callbacks", "deliveries", "events", "overview", "replays", "subscriptions", "tabs"]
