@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import statistics
 import sys
 import time
@@ -164,6 +165,8 @@ def serve(port: int) -> None:
     os.environ.update(DEBUG="1", PORT=str(port))
     with process(sys.executable, "manage.py", "runserver", f"127.0.0.1:{port}", "--noreload") as child:
         child.wait()
+    print("The web server has ended; the data stays until this process is ended, too.", flush=True)
+    signal.pause()
 
 
 if __name__ == "__main__":

@@ -189,6 +189,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"queue": "callbacks", "expires": 60},
     },
+    "count what happened": {
+        "task": "events.tasks.count_activity",
+        "schedule": 60.0,
+        "options": {"queue": "callbacks", "expires": 60},
+    },
     "forget old events": {
         "task": "events.tasks.prune",
         "schedule": 3600.0,

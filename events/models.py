@@ -171,6 +171,10 @@ class DeliveryAttempt(models.Model):
     response_excerpt = models.TextField(blank=True)
     """The first bytes of the answer, as text."""
 
+    class Meta:
+        # A line for each megabyte: writing attempts does not feel it.
+        indexes = [BrinIndex(fields=["started_at"], name="attempts_by_time", autosummarize=True)]
+
 
 class Circuit(models.Model):
     """How a subscription's receiver has been doing since something failed. A receiver that never failed has no row.
@@ -436,3 +440,27 @@ class Callback(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk} of instance {self.instance_id}, {self.state}"
+
+
+class ActivityTally(models.Model):
+    """How much happened to an organization's events in five minutes; in an hour, once that is over for a while.
+
+    Counted by `tallies` from the rows themselves, for charts that must not count them.
+    """
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
+    )
+    starts_at = models.DateTimeField()
+    events = models.PositiveBigIntegerField(default=0)
+    delivered = models.PositiveBigIntegerField(default=0)
+    """Attempts that a receiver took."""
+    failed = models.PositiveBigIntegerField(default=0)
+    """Attempts that came to nothing, whatever became of their deliveries."""
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "starts_at"], name="one_tally_each")]
+        indexes = [models.Index(fields=["starts_at"], name="tallies_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.starts_at} of organization {self.organization_id}"

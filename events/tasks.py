@@ -23,6 +23,7 @@ from events import (
     registration_upkeep,
     replays,
     retention,
+    tallies,
 )
 from events import deliver as delivery
 from events import standardize as callbacks
@@ -102,6 +103,13 @@ def tend_lines(**_from_newer_releases: Any) -> None:
     """Let go what waits for an older delivery that was deleted."""
     close_old_connections()
     ordering.tend()
+
+
+@shared_task(ignore_result=True)
+def count_activity(**_from_newer_releases: Any) -> None:
+    """Bring what charts are drawn from up to now."""
+    close_old_connections()
+    tallies.count()
 
 
 @shared_task(ignore_result=True)
