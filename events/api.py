@@ -15,10 +15,10 @@ from rest_framework.views import APIView
 from events import published, redelivery, serializers, where
 from events.models import Delivery, Event, Subscription
 from events.provenance import provenance_of
-from instances import account_settings
+from instances import account_settings, audited_calls, permissions
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
 from instances.errors import Conflict, InvalidRequest, NotFound, NotPermitted
-from instances.models import Instance, Organization, User
+from instances.models import Instance, Organization
 from instances.paging import LARGEST_NUMBER, page_of
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method not in READING and user_of(request).role == User.VIEWER:
+        if request.method not in READING and not permissions.may_operate(user_of(request)):
             raise NotPermitted("Your role lets you look at this, not change it; ask an owner or an operator")
 
     def events(self, request: Request) -> QuerySet[Event]:
@@ -73,18 +73,21 @@ class EventView(ApiView):
 class SubscriptionsView(ApiView):
     def get(self, request: Request) -> Response:
         page = page_of(Subscription.objects.filter(organization=organization_of(request)), request)
-        return page.response([serializers.subscription_object(row) for row in page.rows])
+        shows = shows_secrets(request)
+        return page.response([serializers.subscription_object(row, shows_secrets=shows) for row in page.rows])
 
     def post(self, request: Request) -> Response:
         subscription = serializers.subscription_request(request.data, organization_of(request))
         subscription.save()
         subscription.refresh_from_db()
-        return Response(serializers.subscription_object(subscription))
+        _note_subscription(request, "added the subscription", subscription)
+        return Response(serializers.subscription_object(subscription, shows_secrets=shows_secrets(request)))
 
 
 class SubscriptionView(ApiView):
     def get(self, request: Request, *, subscription_id: str) -> Response:
-        return Response(serializers.subscription_object(named_subscription(request, subscription_id)))
+        subscription = named_subscription(request, subscription_id)
+        return Response(serializers.subscription_object(subscription, shows_secrets=shows_secrets(request)))
 
     def delete(self, request: Request, *, subscription_id: str) -> Response:
         subscription = named_subscription(request, subscription_id)
@@ -96,6 +99,7 @@ class SubscriptionView(ApiView):
         with transaction.atomic():
             # Whoever records events holds a share of this lock: no delivery is added while it is deleted.
             Subscription.objects.select_for_update().filter(pk=subscription.pk).first()
+            _note_subscription(request, "deleted the subscription", subscription)
             subscription.delete()
         return Response(status=200)
 
@@ -126,6 +130,9 @@ class DeliveriesView(ApiView):
             count=page.total_count or 0,
             first=page.rows,
         )
+        audited_calls.note(
+            request, "redelivered", subject=f"{count} deliveries", detail=f"where={request.query_params['where']}"
+        )
         logger.info("redelivery asked for", extra={"user": user_of(request).pk, "deliveries": count})
         begun = Delivery.objects.filter(pk__in=[row.pk for row in page.rows]).order_by("pk")
         return Response(_objects(_shown(begun, request), request), headers={"Elements-Total-Count": str(count)})
@@ -152,13 +159,15 @@ class AccountSettingsView(ApiView):
         return Response(account_settings.shown(_account(request, account_id)))
 
     def patch(self, request: Request, *, account_id: str | None = None) -> Response:
-        account = _account(request, account_id)
-        if user_of(request).role != User.OWNER:
+        if not permissions.may_administer(user_of(request)):
             raise NotPermitted("Only an owner changes the settings of the account")
+        account = _account(request, account_id)
         columns = account_settings.columns_of(request.data)
         for column, value in columns.items():
             setattr(account, column, value)
-        account.save(update_fields=columns)
+        with transaction.atomic():
+            account.save(update_fields=columns)
+            audited_calls.note(request, "changed the settings", subject="organization", detail=_settings_shown(columns))
         logger.info("account settings changed", extra={"user": user_of(request).pk, "columns": sorted(columns)})
         return Response(account_settings.shown(account))
 
@@ -173,7 +182,11 @@ def organization_of(request: Request) -> Organization:
 
 def shows_bodies(request: Request) -> bool:
     """Notifications hold the records of the organization's customers; a viewer sees that they went, not what."""
-    return user_of(request).role != User.VIEWER
+    return permissions.may_see_bodies(user_of(request))
+
+
+def shows_secrets(request: Request) -> bool:
+    return permissions.may_see_secrets(user_of(request))
 
 
 def _number(text: str) -> int:
@@ -203,6 +216,16 @@ def _account(request: Request, account_id: str | None) -> Organization:
     return organization
 
 
+def _note_subscription(request: Request, action: str, subscription: Subscription) -> None:
+    audited_calls.note(
+        request, action, subject=f"subscription {subscription.pk}", detail=f"of {', '.join(subscription.topics)}"
+    )
+
+
+def _settings_shown(columns: dict[str, Any]) -> str:
+    return ", ".join(f"{column} = {value}" for column, value in sorted(columns.items()))
+
+
 def _is_hydrated(request: Request) -> bool:
     return request.query_params.get("hydrate", "").lower() == "true"
 
@@ -213,4 +236,7 @@ def _shown(rows: QuerySet[Delivery], request: Request) -> QuerySet[Delivery]:
 
 def _objects(rows: Any, request: Request) -> list[dict[str, Any]]:
     hydrate, shows = _is_hydrated(request), shows_bodies(request)
-    return [serializers.delivery_object(row, hydrate=hydrate, shows_bodies=shows) for row in rows]
+    secrets = shows_secrets(request)
+    return [
+        serializers.delivery_object(row, hydrate=hydrate, shows_bodies=shows, shows_secrets=secrets) for row in rows
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,6 +13,7 @@ from events.api import ApiView, named_instance, shows_bodies
 from events.callback_upkeep import retry_parked
 from events.callbacks_serializers import callback_object, registrations_object, with_excerpts
 from events.models import Callback, Inbox
+from instances import audited_calls
 from instances.authentication import user_of
 from instances.errors import InvalidRequest
 from instances.models import Instance
@@ -33,6 +35,7 @@ class RegistrationsView(ApiView):
         if inbox is None:
             raise InvalidRequest(f"Instance {instance.pk} has no callbacks: its changes are found by polling")
         registration_upkeep.check_now(inbox)
+        audited_calls.note(request, "had the registrations checked", instance=instance)
         logger.info("check of registrations asked for", extra={"user": user_of(request).pk, "instance": instance.pk})
         instance.refresh_from_db()
         return self._answer(request, instance)
@@ -60,6 +63,8 @@ class CallbacksView(ApiView):
         instance = named_instance(request, instance_id)
         if request.query_params.get("state", "") != Callback.PARKED:
             raise InvalidRequest(f"state: only {Callback.PARKED} callbacks can be tried again; send ?state=parked")
-        count = retry_parked(instance_ids=[instance.pk])
+        with transaction.atomic():
+            count = retry_parked(instance_ids=[instance.pk])
+            audited_calls.note(request, "tried parked callbacks again", instance=instance, subject=f"{count} callbacks")
         logger.info("callbacks tried again", extra={"user": user_of(request).pk, "callbacks": count})
         return Response({}, headers={"Elements-Total-Count": str(count)})

@@ -13,6 +13,7 @@ from events.api import ApiView, organization_of, shows_bodies
 from events.models import Event
 from events.posting import LOW, SEVERITIES, post
 from events.serializers import LONGEST_TOPIC, MOST_TOPICS
+from instances import audited_calls
 from instances.authentication import user_of
 from instances.errors import InvalidRequest
 from instances.paging import page_of
@@ -52,6 +53,7 @@ class NotificationView(_OneNotification):
     def delete(self, request: Request, *, notification_id: str) -> Response:
         event = self.notification(request, notification_id)
         published.delete(event)
+        audited_calls.note(request, "deleted the event", instance=event.instance, subject=f"event {event.pk}")
         logger.info("notification deleted", extra={"user": user_of(request).pk, "event": event.pk})
         return Response(status=200)
 

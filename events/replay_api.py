@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,6 +13,7 @@ from events.api import ApiView, organization_of
 from events.models import Replay
 from events.replay_requests import parse, parse_change
 from events.replays import Outcomes
+from instances import audited_calls
 from instances.api import number
 from instances.authentication import user_of
 from instances.errors import NotFound
@@ -33,7 +35,11 @@ class ReplaysView(ApiView):
 
     def post(self, request: Request) -> Response:
         asked = parse(request.data)
-        return _answer(replays.create(user=user_of(request), organization=organization_of(request), asked=asked))
+        with transaction.atomic():
+            replay = replays.create(user=user_of(request), organization=organization_of(request), asked=asked)
+            detail = f"{replay.total} deliveries at {replay.rate} a second"
+            audited_calls.note(request, "began a replay", subject=f"replay {replay.pk}", detail=detail)
+        return _answer(replay)
 
 
 class ReplayPreviewView(ApiView):
@@ -62,7 +68,12 @@ class ReplayView(ApiView):
 
     def patch(self, request: Request, *, replay_id: str) -> Response:
         replay = _replay(request, replay_id)
-        return _answer(replays.change(replay, parse_change(request.data, states=CHANGES)))
+        asked = parse_change(request.data, states=CHANGES)
+        with transaction.atomic():
+            replay = replays.change(replay, asked)
+            detail = f"{replay.state}, {replay.rate} a second"
+            audited_calls.note(request, "changed a replay", subject=f"replay {replay.pk}", detail=detail)
+        return _answer(replay)
 
 
 def _replay(request: Request, replay_id: str) -> Replay:

@@ -14,7 +14,7 @@ from events.where import CREATED, RETRY
 from instances.errors import InvalidRequest
 from instances.event_settings import is_own_events_url
 from instances.models import Organization
-from instances.serializers import timestamp
+from instances.serializers import timestamp, without_secrets
 
 LONGEST_TOPIC = 255
 LONGEST_URL = 2000
@@ -66,13 +66,13 @@ def notification_object(event: Event, *, shows_bodies: bool) -> dict[str, Any]:
     return {**sent, "active": True, "acknowledged": event.acknowledged_at is not None}
 
 
-def subscription_object(subscription: Subscription) -> dict[str, Any]:
+def subscription_object(subscription: Subscription, *, shows_secrets: bool) -> dict[str, Any]:
     is_active = subscription.state == Subscription.ACTIVE
     fields: dict[str, Any] = {
         "id": subscription.pk,
         "channel": subscription.channel,
         "topics": subscription.topics,
-        "config": {"url": subscription.url},
+        "config": {"url": subscription.url if shows_secrets else without_secrets(subscription.url)},
         "active": is_active,
         "createdDate": timestamp(subscription.created_at),
     }
@@ -81,7 +81,7 @@ def subscription_object(subscription: Subscription) -> dict[str, Any]:
     return fields
 
 
-def delivery_object(delivery: Delivery, *, hydrate: bool, shows_bodies: bool) -> dict[str, Any]:
+def delivery_object(delivery: Delivery, *, hydrate: bool, shows_bodies: bool, shows_secrets: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "id": delivery.pk,
         "notificationId": delivery.event_id,
@@ -91,7 +91,7 @@ def delivery_object(delivery: Delivery, *, hydrate: bool, shows_bodies: bool) ->
         "updatedDate": timestamp(delivery.updated_at),
     }
     if hydrate:
-        fields["subscription"] = subscription_object(delivery.subscription)
+        fields["subscription"] = subscription_object(delivery.subscription, shows_secrets=shows_secrets)
         if shows_bodies:
             fields["notification"] = notification_object(delivery.event, shows_bodies=True)
     return fields

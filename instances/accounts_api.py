@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from instances import audit
 from instances.accounts import account_of, sign_in
 from instances.errors import InvalidRequest, NotAuthenticated
 
@@ -33,6 +34,12 @@ class SecretsView(_OpenView):
         if keyword.lower() != "bearer" or not token.strip():
             raise NotAuthenticated("The Authorization header is missing or malformed; it reads: Bearer <token>")
         account = account_of(token.strip())
+        audit.note(
+            who=account.user,
+            action="looked at their secrets",
+            through=audit.API,
+            organization_id=account.user.organization_id,
+        )
         return Response(
             {"userSecret": account.user_secret, "organizationSecret": account.organization_secret},
             headers={"Cache-Control": "no-store"},

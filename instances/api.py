@@ -13,11 +13,11 @@ from rest_framework.views import APIView
 
 from connectors import registry
 from connectors.element import Element
-from instances import provisioning
+from instances import audited_calls, permissions, provisioning
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
 from instances.configuration import ShownEntry, shown
 from instances.errors import InvalidRequest, NotFound, NotPermitted
-from instances.models import Instance, User
+from instances.models import Instance
 from instances.paging import LARGEST_NUMBER, page_of
 from instances.serializers import (
     InstanceRequest,
@@ -38,7 +38,7 @@ class InstanceFinder(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method not in READING and user_of(request).role == User.VIEWER:
+        if request.method not in READING and not permissions.may_operate(user_of(request)):
             raise NotPermitted("Your role lets you look at instances, not change them; ask an owner or an operator")
 
     def visible(self, request: Request, element: Element | None = None) -> QuerySet[Instance]:
@@ -69,7 +69,8 @@ class InstancesView(InstanceFinder):
         if page.total_count == 0 and element is None:
             raise NotFound("No instance matches; POST /instances makes one")
         is_short = request.query_params.get("hydrate", "").lower() == "false"
-        return page.response([short_instance_object(row) if is_short else instance_object(row) for row in page.rows])
+        show, shows = (short_instance_object if is_short else instance_object), shows_secrets(request)
+        return page.response([show(row, shows_secrets=shows) for row in page.rows])
 
     def post(self, request: Request, **path: str) -> Response:
         element = registry.element(path["key_or_id"]) if "key_or_id" in path else None
@@ -87,7 +88,8 @@ class InstancesView(InstanceFinder):
             tags=sent.tags,
             configuration=sent.configuration or {},
         )
-        body = instance_object(instance)
+        audited_calls.note(request, "created the instance", instance=instance, detail=f"of {element.key}")
+        body = instance_object(instance, shows_secrets=shows_secrets(request))
         if sent.wants_objects:
             body["objects"] = objects_of(element)
         return Response(body)
@@ -95,7 +97,7 @@ class InstancesView(InstanceFinder):
     def put(self, request: Request, **path: str) -> Response:
         if "key_or_id" in path:
             self.http_method_not_allowed(request)
-        return _updated(instance_of(request), instance_request(request.data))
+        return _updated(request, instance_of(request), instance_request(request.data))
 
     patch = put
 
@@ -111,15 +113,17 @@ class InstanceCountView(InstanceFinder):
 
 class InstanceView(InstanceFinder):
     def get(self, request: Request, **path: str) -> Response:
-        return Response(instance_object(self.found(request, path)))
+        return Response(instance_object(self.found(request, path), shows_secrets=shows_secrets(request)))
 
     def put(self, request: Request, **path: str) -> Response:
-        return _updated(self.found(request, path), instance_request(request.data))
+        return _updated(request, self.found(request, path), instance_request(request.data))
 
     patch = put
 
     def delete(self, request: Request, **path: str) -> Response:
-        provisioning.delete(instance_id=self.found(request, path).pk)
+        instance = self.found(request, path)
+        provisioning.delete(instance_id=instance.pk)
+        audited_calls.note(request, "deleted the instance", instance=instance, detail=f"of {instance.element_key}")
         return Response()
 
 
@@ -127,10 +131,14 @@ class EnabledView(InstanceFinder):
     """PUT lets a disabled instance be used again, DELETE disables it. By id."""
 
     def put(self, request: Request, **path: str) -> Response:
-        return Response(instance_object(provisioning.enable(instance_id=self.found(request, path).pk)))
+        instance = provisioning.enable(instance_id=self.found(request, path).pk)
+        audited_calls.note(request, "enabled the instance", instance=instance)
+        return Response(instance_object(instance, shows_secrets=shows_secrets(request)))
 
     def delete(self, request: Request, **path: str) -> Response:
-        return Response(instance_object(provisioning.disable(instance_id=self.found(request, path).pk)))
+        instance = provisioning.disable(instance_id=self.found(request, path).pk)
+        audited_calls.note(request, "disabled the instance", instance=instance)
+        return Response(instance_object(instance, shows_secrets=shows_secrets(request)))
 
 
 class ConfigurationView(InstanceFinder):
@@ -138,7 +146,8 @@ class ConfigurationView(InstanceFinder):
 
     def get(self, request: Request, **path: str) -> Response:
         instance = self.found(request, path)
-        return Response([entry_object(entry, instance) for entry in shown(instance)])
+        shows = shows_secrets(request)
+        return Response([entry_object(entry, instance, shows_secrets=shows) for entry in shown(instance)])
 
 
 class ConfigurationEntryView(InstanceFinder):
@@ -146,7 +155,7 @@ class ConfigurationEntryView(InstanceFinder):
 
     def get(self, request: Request, **path: str) -> Response:
         instance = self.found(request, path)
-        return Response(entry_object(_entry(shown(instance), path["entry_id"]), instance))
+        return self._answer(request, instance, path["entry_id"])
 
     def patch(self, request: Request, **path: str) -> Response:
         instance = self.found(request, path)
@@ -154,8 +163,13 @@ class ConfigurationEntryView(InstanceFinder):
         if not isinstance(request.data, dict) or "propertyValue" not in request.data:
             raise InvalidRequest('Send {"propertyValue": "..."}')
         configuration = {entry.key: request.data["propertyValue"]}
-        instance = provisioning.update(instance_id=instance.pk, configuration=configuration)
-        return Response(entry_object(_entry(shown(instance), path["entry_id"]), instance))
+        changed = provisioning.update(instance_id=instance.pk, configuration=configuration)
+        audited_calls.note_changes(request, before=instance, after=changed, sent=configuration)
+        return self._answer(request, changed, path["entry_id"])
+
+    def _answer(self, request: Request, instance: Instance, entry_id: str) -> Response:
+        entry = _entry(shown(instance), entry_id)
+        return Response(entry_object(entry, instance, shows_secrets=shows_secrets(request)))
 
 
 class TokenEnabledView(EnabledView):
@@ -181,13 +195,19 @@ def number(text: str) -> int:
     return min(int(text), LARGEST_NUMBER) if text.isascii() and text.isdecimal() and len(text) < 40 else 0
 
 
-def _updated(instance: Instance, sent: InstanceRequest) -> Response:
+def shows_secrets(request: Request) -> bool:
+    return permissions.may_see_secrets(user_of(request))
+
+
+def _updated(request: Request, instance: Instance, sent: InstanceRequest) -> Response:
     if sent.element not in (None, instance.element):
         raise InvalidRequest("element: an instance keeps its element; create another instance")
     changed = provisioning.update(
         instance_id=instance.pk, name=sent.name, tags=sent.tags, configuration=sent.configuration
     )
-    return Response(instance_object(changed))
+    named = [member for member in ("name", "tags") if getattr(sent, member) is not None]
+    audited_calls.note_changes(request, before=instance, after=changed, sent=[*named, *(sent.configuration or {})])
+    return Response(instance_object(changed, shows_secrets=shows_secrets(request)))
 
 
 def _filtered(rows: QuerySet[Instance], request: Request) -> QuerySet[Instance]:

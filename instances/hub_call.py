@@ -11,11 +11,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from connectors import hub_paths
+from instances import permissions
 from instances.authentication import NeedsUserAndElement, instance_of, user_of
 from instances.errors import InvalidRequest, NotPermitted, VerbNotSupported
-from instances.models import User
-
-READING = frozenset({"GET", "HEAD"})
 
 
 class HubCallView(APIView):
@@ -24,13 +22,15 @@ class HubCallView(APIView):
     permission_classes: Sequence[type[BasePermission]] = (NeedsUserAndElement,)
     http_method_names: Sequence[str] = ("get", "head", "post", "put", "patch", "delete")
     answers_while_disabled = False
+    lets_viewers = False
+    """Whether people who may only look may use it: it says what there is, and nothing of what records hold."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if instance_of(request).is_disabled and not self.answers_while_disabled:
             raise NotPermitted("The instance is disabled; PUT /instances/{id}/enabled enables it")
-        if request.method not in READING and user_of(request).role == User.VIEWER:
-            raise NotPermitted("Your role lets you look at records, not change them; ask an owner or an operator")
+        if not self.lets_viewers and not permissions.may_see_bodies(user_of(request)):
+            raise NotPermitted("Your role shows you no records; ask an owner or an operator")
 
     def http_method_not_allowed(  # type: ignore[override]  # the stubs' two parents disagree
         self, request: Request, *args: Any, **kwargs: Any

@@ -28,6 +28,7 @@ class ObjectsView(HubCallView):
     """The names of what can be listed; in detail for `Elements-Version: Helium`."""
 
     http_method_names = ("get", "head")
+    lets_viewers = True
     answers_while_disabled = True
 
     def get(self, request: Request, **path: str) -> Response:
@@ -40,6 +41,7 @@ class ObjectMetadataView(HubCallView):
     """The fields of one object, `incidents` or `incidents/comments`."""
 
     http_method_names = ("get", "head")
+    lets_viewers = True
 
     def get(self, request: Request, *, object_name: str, **path: str) -> Response:
         custom_only = request.query_params.get("customFieldsOnly", "").lower() == "true"
@@ -51,6 +53,7 @@ class ObjectDocsView(HubCallView):
     """The part of the instance's Swagger document that is about one object."""
 
     http_method_names = ("get", "head")
+    lets_viewers = True
 
     def get(self, request: Request, *, object_name: str, **path: str) -> Response:
         connection = connection_of(instance_of(request))
@@ -64,6 +67,7 @@ class PingView(HubCallView):
     """Asks the provider whether the credentials are good."""
 
     http_method_names = ("get", "head")
+    lets_viewers = True
 
     def get(self, request: Request, **path: str) -> Response:
         connection = connection_of(instance_of(request))

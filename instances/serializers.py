@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from connectors import registry
 from connectors.configuration_entries import CALLBACK_URL, entries_of
 from connectors.element import Element
 from instances.catalogue import element_object
-from instances.configuration import ShownEntry, shown
+from instances.configuration import MASK, ShownEntry, shown
 from instances.encryption import decrypt
 from instances.errors import InvalidRequest
 from instances.models import Instance
@@ -63,15 +64,15 @@ def _element_named(value: object) -> Element | None:
     raise InvalidRequest('element: send {"key": "..."} or {"id": ...}')
 
 
-def instance_object(instance: Instance) -> dict[str, Any]:
-    """The instance in full, secrets masked."""
-    configuration = {entry.key: entry.value for entry in shown(instance)}
+def instance_object(instance: Instance, *, shows_secrets: bool) -> dict[str, Any]:
+    """The instance in full, secrets of the provider masked; for some people all that opens something."""
+    configuration = {entry.key: shown_value(entry, shows_secrets=shows_secrets) for entry in shown(instance)}
     user, element = instance.user, instance.element
     body: dict[str, Any] = {
         "id": instance.pk,
         "name": instance.name,
         "createdDate": timestamp(instance.created_at),
-        "token": decrypt(instance.token_encrypted),
+        "token": _token(instance, shows_secrets=shows_secrets),
         "element": element_object(element, has_configuration=False),
         "elementId": element.id,
         "tags": list(instance.tags),
@@ -101,14 +102,14 @@ def instance_object(instance: Instance) -> dict[str, Any]:
     return body
 
 
-def short_instance_object(instance: Instance) -> dict[str, Any]:
+def short_instance_object(instance: Instance, *, shows_secrets: bool) -> dict[str, Any]:
     """What `hydrate=false` leaves: enough to find an instance and to call through it."""
     element = instance.element
     return {
         "id": instance.pk,
         "name": instance.name,
         "createdDate": timestamp(instance.created_at),
-        "token": decrypt(instance.token_encrypted),
+        "token": _token(instance, shows_secrets=shows_secrets),
         "element": {"id": element.id, "key": element.key, "name": element.name, "hub": element.hub},
         "elementId": element.id,
         "tags": list(instance.tags),
@@ -124,16 +125,36 @@ def objects_of(element: Element) -> list[dict[str, str]]:
     ]
 
 
-def entry_object(entry: ShownEntry, instance: Instance) -> dict[str, Any]:
+def entry_object(entry: ShownEntry, instance: Instance, *, shows_secrets: bool) -> dict[str, Any]:
     """One entry of `/configuration` of an instance."""
     return {
         "id": entry.id,
         "key": entry.key,
         "name": entry.name,
-        "propertyValue": entry.value,
+        "propertyValue": shown_value(entry, shows_secrets=shows_secrets),
         "required": entry.is_required,
         "elementInstanceId": instance.pk,
     }
+
+
+def shown_value(entry: ShownEntry, *, shows_secrets: bool) -> str | None:
+    """Some receivers know their callers by what stands in the query of their URL."""
+    if entry.key == CALLBACK_URL and entry.value and not shows_secrets:
+        return without_secrets(entry.value)
+    return entry.value
+
+
+def without_secrets(url: str) -> str:
+    """Where it leads, without what may open the door there."""
+    try:
+        parts = urlsplit(url)
+        return parts._replace(query=MASK if parts.query else "", fragment="").geturl()
+    except ValueError:
+        return MASK
+
+
+def _token(instance: Instance, *, shows_secrets: bool) -> str:
+    return decrypt(instance.token_encrypted) if shows_secrets else MASK
 
 
 def timestamp(moment: datetime) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from django.db import transaction
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from instances import own_objects, provisioning
+from instances import audited_calls, own_objects, provisioning
 from instances.api import InstanceFinder
 from instances.authentication import NeedsAllThree
 from instances.own_objects import Decision
@@ -39,11 +40,15 @@ class DefinitionView(InstanceFinder):
 
     def delete(self, request: Request, **path: str) -> Response:
         instance = self.found(request, path)
-        provisioning.change_objects(instance_id=instance.pk, decide=own_objects.undefine(path["name"]))
+        with transaction.atomic():
+            provisioning.change_objects(instance_id=instance.pk, decide=own_objects.undefine(path["name"]))
+            audited_calls.note(request, "deleted the definition", instance=instance, subject=path["name"])
         return Response()
 
     def _changed(self, request: Request, path: dict[str, str], decide: Decision) -> Response:
-        instance = provisioning.change_objects(instance_id=self.found(request, path).pk, decide=decide)
+        with transaction.atomic():
+            instance = provisioning.change_objects(instance_id=self.found(request, path).pk, decide=decide)
+            audited_calls.note(request, "set the definition", instance=instance, subject=path["name"])
         return _definition(instance.object_definitions, path["name"])
 
 
@@ -69,11 +74,15 @@ class TransformationView(InstanceFinder):
 
     def delete(self, request: Request, **path: str) -> Response:
         instance = self.found(request, path)
-        provisioning.change_objects(instance_id=instance.pk, decide=own_objects.untransform(path["name"]))
+        with transaction.atomic():
+            provisioning.change_objects(instance_id=instance.pk, decide=own_objects.untransform(path["name"]))
+            audited_calls.note(request, "deleted the transformation", instance=instance, subject=path["name"])
         return Response()
 
     def _changed(self, request: Request, path: dict[str, str], decide: Decision) -> Response:
-        instance = provisioning.change_objects(instance_id=self.found(request, path).pk, decide=decide)
+        with transaction.atomic():
+            instance = provisioning.change_objects(instance_id=self.found(request, path).pk, decide=decide)
+            audited_calls.note(request, "set the transformation", instance=instance, subject=path["name"])
         return _transformation(instance.transformations, path["name"])
 
 

@@ -74,9 +74,11 @@ def job_object(job: Job, *, shows_bodies: bool) -> dict[str, Any]:
     return shown
 
 
-def stopped_instance_object(instance: Instance, cursors: Sequence[PollCursor]) -> dict[str, Any]:
+def stopped_instance_object(
+    instance: Instance, cursors: Sequence[PollCursor], *, shows_secrets: bool
+) -> dict[str, Any]:
     """An instance that is no longer polled, or not all of it, and what stopped it."""
-    shown = short_instance_object(instance)
+    shown = short_instance_object(instance, shows_secrets=shows_secrets)
     shown["pollingDisabled"] = [cursor_object(cursor) for cursor in cursors if not cursor.is_active]
     return shown
 

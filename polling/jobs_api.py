@@ -10,11 +10,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from instances import audited_calls, permissions
 from instances.api import number
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of, user_of
 from instances.configuration import connection_of
 from instances.errors import InvalidRequest, NotFound, NotPermitted
-from instances.models import Organization, User
+from instances.models import Instance, Organization, User
 from instances.paging import DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE, RowPage, page_of, whole_number
 from polling import job_requests, jobs, poll_jobs
 from polling.job_objects import CALL, POLL, cursor_object, job_object, poll_job_object, stopped_instance_object
@@ -51,6 +52,8 @@ class JobsView(APIView):
             now=timezone.now(),
         )
         job = jobs.create(instance=instance, user=user, wanted=wanted)
+        detail = f"{job.method} {job.uri}, {job.cron}"
+        audited_calls.note(request, "added a job", instance=instance, subject=f"job {job.pk}", detail=detail)
         return Response(job_object(job, shows_bodies=True))
 
 
@@ -73,11 +76,17 @@ class JobView(APIView):
         organization = _organization(request)
         kind, pk = _key(job_id)
         if kind == 0:
+            instance = Instance.objects.filter(pk=pk, organization=organization).first()
             is_gone = poll_jobs.stop(organization=organization, instance_id=pk)
         else:
+            instance = Instance.objects.filter(jobs=pk, organization=organization).first()
             is_gone = _jobs(organization).filter(pk=pk).delete()[0] > 0
         if not is_gone:
             raise _unknown(job_id)
+        subject = "" if kind == 0 else f"job {pk}"
+        audited_calls.note(
+            request, "stopped polling" if kind == 0 else "deleted a job", instance=instance, subject=subject
+        )
         return Response()
 
 
@@ -100,7 +109,10 @@ class StoppedInstancesView(APIView):
     def get(self, request: Request) -> Response:
         page = page_of(poll_jobs.stopped_instances(_organization(request)), request)
         cursors = poll_jobs.by_instance(row.pk for row in page.rows)
-        return page.response([stopped_instance_object(row, cursors.get(row.pk, [])) for row in page.rows])
+        shows = permissions.may_see_secrets(user_of(request))
+        return page.response(
+            [stopped_instance_object(row, cursors.get(row.pk, []), shows_secrets=shows) for row in page.rows]
+        )
 
 
 class PollerRecordsView(APIView):
@@ -120,7 +132,7 @@ def _organization(request: Request) -> Organization:
 
 
 def _check_role(user: User) -> None:
-    if user.role == User.VIEWER:
+    if not permissions.may_operate(user):
         raise NotPermitted("Your role lets you look at jobs, not change them; ask an owner or an operator")
 
 
@@ -143,7 +155,7 @@ def _objects(keys: Any, organization: Organization, request: Request) -> list[di
     """The jobs as they are shown, in this order; those that were deleted a moment ago are left out."""
     cursors = poll_jobs.by_instance(pk for kind, pk in keys if kind == 0)
     calls = _jobs(organization).in_bulk([pk for kind, pk in keys if kind == 1])
-    shows = user_of(request).role != User.VIEWER
+    shows = permissions.may_see_bodies(user_of(request))
     shown = []
     for kind, pk in keys:
         if kind == 0 and pk in cursors:

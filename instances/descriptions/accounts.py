@@ -18,7 +18,7 @@ describe(
         body_example={"username": "ann@example.com", "password": "a good one"},
         answer=record_of(token=TEXT),
         answer_example={"token": "eyJ1c2VyIjo3fQ:1tWqk9:Zr0..."},
-        errors=frozenset({401}),
+        errors=frozenset({401, 429}),
     ),
 )
 

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, ProgrammingError, connection
 
-from instances.accounts import create_account
+from instances.accounts import ROLES, create_account
 from instances.errors import PlatformError
-from instances.models import Organization
+from instances.models import Organization, User
 
 PATIENCE_SECONDS = 30
 
@@ -39,12 +39,16 @@ class Command(BaseCommand):
         parser.add_argument("--organization", required=True, help="its name; the same name adds a user to it")
         parser.add_argument("--login", required=True, help="the user's e-mail address")
         parser.add_argument("--password", required=True, help="for the console and POST /authentication")
+        parser.add_argument("--role", default=User.OWNER, help=f"{', '.join(ROLES)}; what they may do")
 
     def handle(self, *args: Any, **options: Any) -> None:
         wait_for_tables()
         try:
             account = create_account(
-                organization_name=options["organization"], login=options["login"], password=options["password"]
+                organization_name=options["organization"],
+                login=options["login"],
+                password=options["password"],
+                role=options["role"],
             )
         except PlatformError as error:
             raise CommandError(f"--{error}") from error
