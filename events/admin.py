@@ -2,6 +2,28 @@
 
 from __future__ import annotations
 
-from events.console import callbacks, deliveries, events, overview, replays, subscriptions, tabs
+from events.console import (
+    attempts,
+    callbacks,
+    deliveries,
+    events,
+    inboxes,
+    overview,
+    registrations,
+    replays,
+    subscriptions,
+    tabs,
+)
 
-__all__ = ["callbacks", "deliveries", "events", "overview", "replays", "subscriptions", "tabs"]
+__all__ = [
+    "attempts",
+    "callbacks",
+    "deliveries",
+    "events",
+    "inboxes",
+    "overview",
+    "registrations",
+    "replays",
+    "subscriptions",
+    "tabs",
+]

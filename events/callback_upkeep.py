@@ -10,6 +10,7 @@ from django.db import transaction
 
 from connectors.element import WEBHOOK
 from events import doorbell
+from events.models import Callback
 from events.plain_cursor import in_batches, plain_cursor
 from instances.configuration import pollers_of
 from instances.encryption import KeyMissing
@@ -23,6 +24,7 @@ DONE_KEPT = timedelta(days=30)
 REFUSED_KEPT = timedelta(days=7)
 SEEN_KEPT = timedelta(days=30)
 """What the ledger knows of object types that only callbacks tell of."""
+DROPPED = "dropped: somebody gave it up"
 STRAYS_KEPT = timedelta(minutes=10)
 """Callbacks that came in while events were being switched off."""
 FORGOTTEN_AT_ONCE = 5_000
@@ -40,6 +42,16 @@ def retry_parked(*, instance_ids: Collection[int] | None = None, callback_ids: C
             transaction.on_commit(doorbell.CALLBACKS.ring, robust=True)
     if count:
         logger.info("parked callbacks tried again", extra={"callbacks": count})
+    return count
+
+
+def drop_parked(*, callback_ids: Collection[int]) -> int:
+    """Give parked callbacks up, as somebody asked for: they become no event, and their bodies go. Returns how many."""
+    count = Callback.objects.filter(pk__in=callback_ids, state=Callback.PARKED).update(
+        state=Callback.DONE, reason=DROPPED, body=b""
+    )
+    if count:
+        logger.info("parked callbacks dropped", extra={"callbacks": count})
     return count
 
 

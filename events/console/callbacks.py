@@ -1,58 +1,36 @@
-"""What providers tell us: inboxes, our registrations at the provider, and callbacks as they came."""
+"""Callbacks: what providers posted to us, what became of it, and what is done with what could not be understood."""
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.utils.html import format_html
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
-from events.models import Callback, Inbox, Registration
-from instances.console.lists import OfOneOrganization, may_see_bodies
+from events import callback_upkeep
+from events.console.capped import CappedPaginator
+from events.models import Callback, Inbox
+from instances import audit
+from instances.console.badges import badge
+from instances.console.lists import OfOneOrganization, may_operate, may_see_bodies
+from instances.console.moments import ago
+from instances.console.page import instance_page
 
 LONGEST_BODY = 200_000
-"""Characters of a notification that a page shows."""
-
-
-@admin.register(Inbox)
-class InboxAdmin(OfOneOrganization):
-    """Without its address, which is a secret. Inboxes whose instance is gone are nobody's but the operator's."""
-
-    organization_lookup = "instance__organization"
-    list_display = (
-        *("id", "instance", "element_key", "is_open", "last_checked_at", "last_error"),
-        *("refused_count", "last_refused_reason"),
-    )
-    list_filter = ("is_open", "element_key")
-    list_select_related = ("instance",)
-    search_fields = ("=id", "=instance__id", "instance__name")
-    ordering = ("-id",)
-    fields = (
-        *("instance", "element_key", "is_open", "accepts_unsigned", "last_checked_at", "next_check_at", "failures"),
-        *("last_error", "refused_count", "last_refused_at", "last_refused_reason", "suspect_at", "suspect_reason"),
-        *("parted_at", "created_at"),
-    )
-
-
-@admin.register(Registration)
-class RegistrationAdmin(OfOneOrganization):
-    instance_lookup = "inbox__instance"
-    tab = "registrations"
-    organization_lookup = "inbox__instance__organization"
-    list_display = ("id", "instance", "type", "level", "object_id", "state", "provider_id", "checked_at", "last_error")
-    list_filter = ("state", "type", "inbox__element_key")
-    list_select_related = ("inbox__instance",)
-    search_fields = ("=inbox__instance__id", "inbox__instance__name", "=provider_id")
-    ordering = ("-id",)
-    fields = (
-        *("instance", "type", "level", "object_id", "state", "provider_id"),
-        *("last_error", "registered_at", "checked_at"),
-    )
-
-    @admin.display(description="Instance")
-    def instance(self, registration: Registration) -> str:
-        return str(registration.inbox.instance or "gone")
+"""Characters that a page shows."""
+MEANS = {
+    Callback.WAITING: "It is stored, and a worker turns it into an event within seconds.",
+    Callback.DONE: "It has been dealt with. What is done keeps no body: the event has it.",
+    Callback.PARKED: "It could not be turned into an event. Nothing is lost: it is kept until somebody decides.",
+    Callback.REFUSED: "It did not prove that the provider sent it, so nothing was made of it.",
+}
+TRIED, DROPPED = "had a callback tried again", "dropped a callback"
 
 
 @admin.register(Callback)
@@ -60,23 +38,148 @@ class CallbackAdmin(OfOneOrganization):
     instance_lookup = "instance"
     tab = "callbacks"
     organization_lookup = "instance__organization"
-    list_display = ("id", "instance", "state", "reason", "attempts_made", "received_at")
+    list_display = ("name", "instance", "shown_state", "reason", "attempts_made", "received")
+    list_display_links = ("name",)
     list_filter = ("state", "instance__element_key", "received_at")
     list_select_related = ("instance",)
     search_fields = ("=id", "=instance__id", "instance__name", "=message_id")
+    search_help_text = "Search by number, name of the instance, or the provider's id of the message"
     ordering = ("-id",)
+    sortable_by = ()
+    paginator = CappedPaginator
     show_full_result_count = False
+    actions = ("try_again", "drop")
+
+    class Media:
+        css = {"all": ("console/replays.css",)}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Callback]:
         rows: QuerySet[Callback] = super().get_queryset(request)
-        return rows if request.resolver_match and "object_id" in request.resolver_match.kwargs else rows.defer("body")
+        return rows.defer("body", "query", "signature")
 
-    def get_fields(self, request: HttpRequest, obj: Callback | None = None) -> tuple[str, ...]:
-        fields = ("id", "instance", "state", "reason", "message_id", "attempts_made", "received_at", "next_attempt_at")
-        return (*fields, "posted") if may_see_bodies(request) else fields
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<int:callback_id>/try/", wrap(self.try_view), name="events_callback_try"),
+            path("<int:callback_id>/drop/", wrap(self.drop_view), name="events_callback_drop"),
+        ]
+        return own + super().get_urls()
 
-    @admin.display(description="Body")
-    def posted(self, callback: Callback) -> SafeString:
-        """As text, whatever is in it: format_html escapes."""
-        text = bytes(callback.body).decode(errors="replace")
-        return format_html('<pre style="white-space: pre-wrap">{}</pre>', text[:LONGEST_BODY])
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        callback: Callback = self.get_object(request, object_id)
+        if request.method == "POST" or not self.has_view_permission(request, callback):
+            raise PermissionDenied
+        sees = may_see_bodies(request)
+        body = bytes(callback.body).decode(errors="replace") if sees else ""
+        if body:
+            _note(request, [callback], "looked at the body of a callback")
+        is_parked = callback.state == Callback.PARKED
+        return instance_page(
+            request,
+            callback.instance,
+            "console/callbacks/page.html",
+            tab=self.tab,
+            callback=callback,
+            means=MEANS[callback.state],
+            sees_body=sees,
+            body=body[:LONGEST_BODY],
+            is_cut=len(body) > LONGEST_BODY,
+            is_parked=is_parked,
+            may_change=is_parked and may_operate(request),
+            is_listening=not is_parked or _is_listening(callback),
+        )
+
+    def try_view(self, request: HttpRequest, callback_id: int) -> HttpResponse:
+        callback = self._to_change(request, callback_id)
+        if callback is None:
+            return HttpResponseNotAllowed(["POST"])
+        if _try_again(request, [callback]):
+            messages.success(request, "It is being tried again.")
+        else:
+            messages.warning(request, _stays(callback))
+        return redirect("admin:events_callback_change", callback_id)
+
+    def drop_view(self, request: HttpRequest, callback_id: int) -> HttpResponse:
+        callback = self._to_change(request, callback_id)
+        if callback is None:
+            return HttpResponseNotAllowed(["POST"])
+        if _drop(request, [callback]):
+            messages.success(request, "It is dropped: it becomes no event.")
+        else:
+            messages.warning(request, "It is not parked any more, so it was left as it is.")
+        return redirect("admin:events_callback_change", callback_id)
+
+    def _to_change(self, request: HttpRequest, callback_id: int) -> Callback | None:
+        """None where it was not asked for by POST. Raises Http404, PermissionDenied."""
+        callback: Callback = self.get_object(request, str(callback_id))
+        if request.method != "POST":
+            return None
+        if not may_operate(request):
+            raise PermissionDenied
+        return callback
+
+    @admin.action(description="Try again", permissions=["operate"])
+    def try_again(self, request: HttpRequest, queryset: QuerySet[Callback]) -> None:
+        chosen = list(queryset.filter(state=Callback.PARKED))
+        count = _try_again(request, chosen)
+        messages.success(request, f"{count} parked {'callback is' if count == 1 else 'callbacks are'} tried again.")
+        if len(chosen) > count:
+            messages.warning(request, f"{len(chosen) - count} stay parked: their instances do not listen.")
+
+    @admin.action(description="Drop", permissions=["operate"])
+    def drop(self, request: HttpRequest, queryset: QuerySet[Callback]) -> None:
+        count = _drop(request, list(queryset.filter(state=Callback.PARKED)))
+        messages.success(request, f"{count} parked {'callback is' if count == 1 else 'callbacks are'} dropped.")
+
+    @admin.display(description="Callback")
+    def name(self, callback: Callback) -> str:
+        return f"Callback {callback.pk}"
+
+    @admin.display(description="State")
+    def shown_state(self, callback: Callback) -> SafeString:
+        return badge(callback.state)
+
+    @admin.display(description="Received")
+    def received(self, callback: Callback) -> SafeString:
+        return ago(callback.received_at)
+
+
+def _try_again(request: HttpRequest, callbacks: list[Callback]) -> int:
+    listening = [callback for callback in callbacks if _is_listening(callback)]
+    with transaction.atomic():
+        count = callback_upkeep.retry_parked(callback_ids=[callback.pk for callback in listening])
+        if count:
+            _note(request, listening, TRIED)
+    return count
+
+
+def _drop(request: HttpRequest, callbacks: list[Callback]) -> int:
+    with transaction.atomic():
+        count = callback_upkeep.drop_parked(callback_ids=[callback.pk for callback in callbacks])
+        if count:
+            _note(request, callbacks, DROPPED)
+    return count
+
+
+def _is_listening(callback: Callback) -> bool:
+    return Inbox.objects.filter(instance=callback.instance_id, is_open=True).exists()
+
+
+def _stays(callback: Callback) -> str:
+    if callback.state != Callback.PARKED:
+        return "It is not parked any more, so it was left as it is."
+    return "It stays parked: its instance does not listen. Switch its events on first."
+
+
+def _note(request: HttpRequest, callbacks: list[Callback], action: str) -> None:
+    for callback in callbacks:
+        audit.note(
+            who=request.user,
+            action=action,
+            through=audit.CONSOLE,
+            organization_id=callback.instance.organization_id,
+            instance=callback.instance,
+            subject=f"callback {callback.pk}",
+        )
