@@ -27,6 +27,7 @@ NEVER = frozenset({subscriptions.HELD_BACK, ordering.WAITS})
 class TracedDelivery:
     """One event on its way to one subscription."""
 
+    delivery_id: int
     subscription_id: int
     host: str
     status: str
@@ -92,6 +93,7 @@ def _traced(
     is_pending = delivery.state == Delivery.PENDING
     host = urlsplit(delivery.subscription.url).hostname or "nowhere"
     return TracedDelivery(
+        delivery_id=delivery.pk,
         subscription_id=delivery.subscription_id,
         host=host,
         status=delivery_status(delivery),

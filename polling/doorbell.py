@@ -15,6 +15,7 @@ logger = logging.getLogger(__name__)
 PATIENCE_SECONDS = 1.0
 
 POLLS, BULK_QUERIES = "polling.tasks.sweep", "polling.tasks.sweep_bulk_queries"
+JOBS = "polling.tasks.sweep_jobs"
 
 
 def ring_on_commit(task: str = POLLS) -> None:

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 MOST_JOBS = 100
 """Of one instance."""
 NO_MORE = "Its expression names no further moment."
+STOPPED = "Somebody stopped it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,29 @@ def failed(claim: JobClaim, error: str) -> None:
                 "stopped_reason",
             ]
         )
+
+
+def stop(*, job_id: int) -> None:
+    """Run it no more until somebody starts it; a run that is under way ends as it ends."""
+    Job.objects.filter(pk=job_id, is_active=True).update(is_active=False, stopped_reason=STOPPED, failures=0)
+
+
+def start(*, job_id: int) -> None:
+    """Run it again at its times, whatever stopped it. Raises Conflict where there are none."""
+    with transaction.atomic():
+        job = Job.objects.select_for_update().filter(pk=job_id, is_active=False).first()
+        if job is None:
+            return
+        next_run_at = cron.next_run(job.cron, after=timezone.now())
+        if next_run_at is None:
+            raise Conflict(NO_MORE)
+        job.next_run_at, job.is_active, job.stopped_reason, job.failures = next_run_at, True, "", 0
+        job.save(update_fields=["next_run_at", "is_active", "stopped_reason", "failures"])
+
+
+def run_now(*, job_id: int) -> bool:
+    """Make it due, besides its times. False: it is stopped, and stays so."""
+    return Job.objects.filter(pk=job_id, is_active=True).update(next_run_at=Now()) > 0
 
 
 def resume(*, instance: Instance, **_signal: Any) -> None:

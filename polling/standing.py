@@ -62,6 +62,11 @@ def object_types(instance: Instance) -> list[str]:
     return sorted(declared.union(_pollers(instance), told_types(instance)))
 
 
+def watched_types(instance: Instance) -> list[str]:
+    """Those of them whose changes are noticed as it is configured now."""
+    return sorted(told_types(instance).union(_pollers(instance)))
+
+
 def _pollers(instance: Instance) -> Mapping[str, ResourcePoller]:
     try:
         return pollers_of(instance)

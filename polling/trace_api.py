@@ -10,16 +10,11 @@ from rest_framework.response import Response
 
 from events.api import ApiView, named_instance, shows_bodies
 from events.attempts_api import attempt_object
-from events.decisions import LONGEST_ID
 from events.traced_events import TracedDelivery
 from instances.authentication import NeedsAllThree, NeedsUserAndOrganization, instance_of
-from instances.errors import InvalidRequest
-from instances.models import Instance
 from instances.serializers import timestamp
-from polling import standing, trace
+from polling import trace, trace_question
 from polling.trace_words import Entry
-
-LONGEST_TYPE_NAMED = 64
 
 
 class TraceView(ApiView):
@@ -30,8 +25,8 @@ class TraceView(ApiView):
 
     def get(self, request: Request, **path: str) -> Response:
         instance = named_instance(request, path["instance_id"]) if "instance_id" in path else instance_of(request)
-        object_type = _object_type(request, instance)
-        object_id = _object_id(request)
+        object_type = trace_question.object_type(request.query_params.get("objectType", ""), instance=instance)
+        object_id = trace_question.object_id(request.query_params.get("objectId", ""))
         found = trace.trace(instance=instance, object_type=object_type, object_id=object_id)
         shows = shows_bodies(request)
         return Response(
@@ -44,29 +39,6 @@ class TraceView(ApiView):
                 "entries": [_entry_object(entry, shows_bodies=shows) for entry in found.entries],
             }
         )
-
-
-def _object_type(request: Request, instance: Instance) -> str:
-    object_type: str = request.query_params.get("objectType", "").strip()
-    known = standing.object_types(instance)
-    if object_type in known:
-        return object_type
-    if object_type and _can_be_kept(object_type, LONGEST_TYPE_NAMED) and trace.is_known_type(instance, object_type):
-        return object_type
-    raise InvalidRequest(f"objectType: ask about one of {', '.join(known)}")
-
-
-def _object_id(request: Request) -> str:
-    object_id: str = request.query_params.get("objectId", "").strip()
-    if not object_id:
-        raise InvalidRequest("objectId is missing; send the record's id, such as 101")
-    if not _can_be_kept(object_id, LONGEST_ID):
-        raise InvalidRequest(f"objectId: an id is a text of 1 to {LONGEST_ID} characters")
-    return object_id
-
-
-def _can_be_kept(text: str, longest: int) -> bool:
-    return len(text) <= longest and text.isprintable()
 
 
 def _entry_object(entry: Entry, *, shows_bodies: bool) -> dict[str, Any]:

@@ -74,8 +74,8 @@ def _run(request: HttpRequest, cursor: PollCursor) -> dict[str, Any]:
 
 def context_of(found: DryRun) -> dict[str, Any]:
     """What the page of a result shows."""
-    reported = [row for row in found.rows if row.outcome in _REPORTED]
-    others = [row for row in found.rows if row.outcome not in _REPORTED]
+    reported = [row for row in found.rows if row.change is not None]
+    others = [row for row in found.rows if row.change is None]
     return {
         "found": found,
         "counts": _counts(found.rows),
@@ -89,7 +89,7 @@ def context_of(found: DryRun) -> dict[str, Any]:
 
 
 def _counts(rows: Sequence[Row]) -> list[Count]:
-    labels = {CREATED: "created", UPDATED: "updated", DELETED: "deleted"}
+    labels: dict[str, str] = {CREATED: "created", UPDATED: "updated", DELETED: "deleted"}
     labels |= {NOTED: "noted", CONFIRMED: "told by callbacks", IGNORED: "passed over"}
     found = [(outcome, sum(row.outcome == outcome for row in rows)) for outcome in labels]
     return [Count(labels[name], count, GOOD if name in _REPORTED else PLAIN) for name, count in found if count]

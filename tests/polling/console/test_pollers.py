@@ -40,7 +40,7 @@ def in_place(client, method: str, url: str, **data: str) -> str:
     """What htmx gets."""
     answer = getattr(client, method)(url, data, headers={"HX-Request": "true"})
     assert answer.status_code == 200
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def due() -> list[int]:
