@@ -91,7 +91,7 @@ def initial_from(post: QueryDict, otherwise: Initial) -> Initial:
         return otherwise
 
 
-def typed(post: QueryDict, fields: Iterable[FormField]) -> Typed:
+def typed(post: QueryDict, fields: Iterable[FormField], initial: Initial) -> Typed:
     """Fields that were not sent hold what they held: a page may show some of them only."""
     values, removed = {}, set()
     for one in fields:
@@ -99,7 +99,7 @@ def typed(post: QueryDict, fields: Iterable[FormField]) -> Typed:
         if one.kind == "switch":
             values[one.key] = "true" if sent else "false"
         else:
-            values[one.key] = _text(one.value if sent is None else sent)
+            values[one.key] = _text(initial.values.get(one.key, "") if sent is None else sent)
         if one.may_be_removed and REMOVE + one.key in post:
             removed.add(one.key)
     tags = (tag.strip() for tag in _text(post.get(TAGS, "")).splitlines())

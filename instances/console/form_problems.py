@@ -28,6 +28,8 @@ class Problem:
     message: str
     key: str = ""
     provider_message: str = ""
+    others: tuple[str, ...] = ()
+    """Keys of other fields that may be to blame."""
 
     @property
     def at_field(self) -> str:
@@ -75,13 +77,12 @@ def problems_of(wanted: Wanted, before: Configuration, *, is_new: bool, typed_so
 
 
 def problems_said(message: str, provider_message: str, fields: Iterable[FormField]) -> list[Problem]:
-    """What was found out only when it was tried: at the fields that the message names, told in full at the first."""
+    """What was found out only when it was tried: at the fields that the message names, in full at the first."""
     at = sorted((found.start(), one.key) for one in fields if (found := _named(one.key).search(message)))
     if not at:
         return [Problem(message=message, provider_message=provider_message)]
-    (_, first), *others = at
-    said = Problem(key=first, message=message, provider_message=provider_message)
-    return [said, *(Problem(key=key, message="Look at this, too") for _, key in others)]
+    first, *others = (key for _, key in at)
+    return [Problem(key=first, message=message, provider_message=provider_message, others=tuple(others))]
 
 
 def advice_of(wanted: Wanted, before: Configuration) -> Mapping[str, list[str]]:
@@ -108,6 +109,8 @@ def told(fields: Iterable[FormField], problems: Iterable[Problem], advice: Mappi
     said: dict[str, str] = {}
     for problem in problems:
         said.setdefault(problem.key, problem.at_field)
+        for other in problem.others:
+            said.setdefault(other, "This may be what is wrong, too")
     return [replace(one, problem=said.get(one.key, ""), advice=advice.get(one.key, [])) for one in fields]
 
 

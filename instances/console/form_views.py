@@ -219,8 +219,7 @@ def _context(form: Form, sent: Sent, *, has_secrets: bool = False) -> dict[str, 
         "tags_problem": problem_of.get(form_data.TAGS, ""),
         "problems": [
             {
-                "label": labels.get(one.key, ""),
-                "id": ids.get(one.key, ""),
+                "fields": [{"label": labels[key], "id": ids[key]} for key in (one.key, *one.others) if key in ids],
                 "text": one.at_field,
                 "said": one.provider_message,
             }

@@ -96,7 +96,7 @@ def reauthentication_form(instance: Instance) -> Form:
 def sent(form: Form, post: QueryDict, *, typed_so_far: bool = False) -> Sent:
     """What was typed, what it asks for, and what is wrong with it; nobody is asked."""
     initial = form.initial if form.is_new else form_data.initial_from(post, form.initial)
-    typed = form_data.typed(post, form.fields)
+    typed = form_data.typed(post, form.fields, initial)
     if form.is_reauthentication:
         typed = replace(typed, name=initial.name, tags=initial.tags)
     wanted = form_data.wanted(typed, form.fields, initial, is_new=form.is_new)
