@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.admin import SimpleListFilter
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import Count, F, Func, QuerySet
 from django.http import HttpRequest
 
@@ -15,6 +17,26 @@ from instances.models import Instance
 
 MOST_TAGS = 20
 """That the filter offers, the most used first; others are found by search, or by clicking on one in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A filter that is set."""
+
+    title: str
+    label: str
+    without: str
+    """The query of the list without it."""
+
+
+def chosen_in(listed: ChangeList) -> list[Chosen]:
+    found = []
+    for spec in listed.filter_specs:
+        if isinstance(spec, SimpleListFilter) and (value := spec.value()):
+            label = dict(spec.lookup_choices).get(value, value)
+            without = listed.get_query_string(remove=[spec.parameter_name or ""])
+            found.append(Chosen(str(spec.title), str(label), without))
+    return found
 
 
 class StateFilter(SimpleListFilter):

@@ -9,13 +9,14 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from instances.console import badges, bulk_actions, form_views, instance_page, moments, stopping, switching, tokens
-from instances.console.instance_filters import ElementFilter, EventsFilter, StateFilter, TagFilter
+from instances.console.instance_filters import ElementFilter, EventsFilter, StateFilter, TagFilter, chosen_in
 from instances.console.instance_states import state_badge
 from instances.console.lists import OfOneOrganization, may_operate
 from instances.models import Instance
@@ -58,7 +59,10 @@ class InstanceAdmin(bulk_actions.BulkActions, OfOneOrganization):
         return shown if may_operate(request) else ["events_word" if one == "events" else one for one in shown]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"may_create": may_operate(request), **(extra_context or {})})
+        answer = super().changelist_view(request, {"may_create": may_operate(request), **(extra_context or {})})
+        if isinstance(answer, TemplateResponse) and answer.context_data and "cl" in answer.context_data:
+            answer.context_data["chosen"] = chosen_in(answer.context_data["cl"])
+        return answer
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -20,9 +20,8 @@
     const said = event.target.querySelector?.("[data-announce]");
     if (said) announce(said.textContent.replace(/\s+/g, " ").trim());
     event.target.querySelector?.("[data-focus]")?.select();
-    if (event.target.consoleHadFocus && !event.target.contains(document.activeElement)) {
-      event.target.querySelector("[role=switch]")?.focus();
-    }
+    const box = event.target.closest?.(".events-switch");
+    if (box?.consoleHadFocus && document.activeElement === document.body) box.querySelector("[role=switch]")?.focus();
   });
 
   // No answer, or one that is no switch: say so where the switch is, and leave it as it was.
@@ -72,7 +71,11 @@
     const box = event.detail.target;
     // What stood where a secret is shown now, to go back to.
     if (box?.id === "instance-token") box.consoleBefore = box.innerHTML;
-    // Who pressed Undo stays at the switch, though the button is gone.
+  });
+
+  // Who pressed Undo stays at the switch, though the button is gone.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const box = event.detail.target;
     if (box?.matches?.(".events-switch")) box.consoleHadFocus = box.contains(document.activeElement);
   });
 })();

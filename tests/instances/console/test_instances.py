@@ -176,3 +176,11 @@ def test_a_viewer_changes_nothing_from_the_list(viewer, created):
     created.refresh_from_db()
     assert created.updated_at == before
     assert not noted()
+
+
+def test_filters_that_are_set_are_named_and_can_be_taken_off_one_by_one(console, owner):
+    page = console.get(LIST, {"state": "ready", "events": "on", "tag": "gold"}).content.decode()
+
+    assert 'href="?state=ready&amp;tag=gold" aria-label="Remove the filter events: On"' in page
+    assert "No instance matches" in page
+    assert "No instances yet" not in page
