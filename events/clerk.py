@@ -23,6 +23,7 @@ from events.outcomes import Ended
 from events.plain_cursor import follow_indexes, plain_cursor
 from events.retries import NOTHING
 from events.windows import Windows
+from instances import heartbeats
 
 LOOK_SECONDS = 0.02
 """Between two looks for lanes with something due: one receiver that hangs must not delay what comes up meanwhile."""
@@ -118,6 +119,8 @@ class Clerk:
                 self._write_outcomes()
                 self._release()
                 self._claim()
+                # A drain under steady load takes no other task for hours.
+                heartbeats.note("delivery")
         except BaseException as failure:  # for the drain's thread, which raises it
             self._failure = failure
         finally:

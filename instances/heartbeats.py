@@ -6,14 +6,18 @@ nobody looks after: no worker of it runs, or beat or the broker is away. The wor
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import Error as DatabaseUnusable
 from django.db import connection
 
 from instances.models import Heartbeat
+
+logger = logging.getLogger(__name__)
 
 QUEUES = {"polling": "Polling", "delivery": "Delivery", "callbacks": "Provider callbacks"}
 """The queues of the task routes, and what people call what they do."""
@@ -21,6 +25,8 @@ EVERY_SECONDS = 10.0
 SILENT_AFTER = timedelta(seconds=60)
 _WORKER = platform.node()
 
+_begun: list[bool] = []
+"""Holds something in workers."""
 _noted: dict[str, float] = {}
 
 
@@ -35,14 +41,32 @@ class Pulse:
         return self.seen_at is None or now - self.seen_at > SILENT_AFTER
 
 
+def begin() -> None:
+    """This process is a worker, or those that it forks are: what they note is written from here on."""
+    _noted.clear()
+    _begun[:] = [True]
+
+
+def end() -> None:
+    """No worker any more."""
+    _begun.clear()
+
+
 def note(queue: str) -> None:
-    """Somebody works on this queue. Writes at most once in EVERY_SECONDS a process, so it may be called often."""
+    """A worker takes work from this queue, outside of transactions.
+
+    Writes at most once in EVERY_SECONDS a process, so it may be called often; elsewhere never. Who works is not kept
+    from it by what goes wrong here.
+    """
     now = time.monotonic()
-    if now - _noted.get(queue, -EVERY_SECONDS) < EVERY_SECONDS:
+    if not _begun or queue not in QUEUES or now - _noted.get(queue, -EVERY_SECONDS) < EVERY_SECONDS:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [queue, _WORKER])
     _noted[queue] = now
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(_NOTE, [queue, _WORKER])
+    except DatabaseUnusable as error:
+        logger.info("heartbeat not noted", extra={"queue": queue, "error": type(error).__name__})
 
 
 def pulses() -> list[Pulse]:

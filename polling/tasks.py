@@ -14,6 +14,7 @@ from django.db import DatabaseError, close_old_connections
 from kombu.exceptions import KombuError
 from redis import RedisError
 
+from instances import heartbeats
 from polling import bulk_queries, bulk_run, job_run, jobs, runs, schedule
 from polling.bulk_queries import BulkClaim
 from polling.jobs import JobClaim
@@ -51,6 +52,8 @@ def poll(*, claims: Sequence[tuple[int, int]], **_from_newer_releases: Any) -> N
         except DatabaseError as error:
             # The database is gone, so nothing can be written down: the lease ends by itself and the cursor is due.
             logger.warning("poll broken off", extra={"cursor": cursor_id, "error": str(error)})
+        # Polls of many pages may keep every thread from the sweeps for long.
+        heartbeats.note("polling")
 
 
 @shared_task(ignore_result=True)
