@@ -109,7 +109,7 @@ def _field(element: Element, entry: ConfigurationEntry) -> FormField:
     return FormField(
         key=entry.key,
         label=entry.name,
-        help=entry.description,
+        help=_help(element, entry),
         kind="url" if own is not None and own.is_url else _kind(entry),
         place=_place(entry, is_own=own is not None),
         value=indented(value) if entry.key == keys.POLLER_CONFIGURATION else value,
@@ -117,6 +117,12 @@ def _field(element: Element, entry: ConfigurationEntry) -> FormField:
         choices=_choices(element, entry.key),
         suggestions=tuple(retry_schedules.PRESETS) if entry.key == keys.RETRY_SCHEDULE else (),
     )
+
+
+def _help(element: Element, entry: ConfigurationEntry) -> str:
+    if entry.key != keys.CALLBACK_TYPES or element.callbacks is None:
+        return entry.description
+    return f"{entry.description} The default is {', '.join(one.type for one in element.callbacks.wanted(''))}."
 
 
 def _kind(entry: ConfigurationEntry) -> Kind:

@@ -38,7 +38,8 @@ class Problem:
         if self.key and text.startswith(self.key):
             rest = text.removeprefix(self.key)
             text = rest.removeprefix(": ") if rest.startswith(": ") else f"this{rest}"
-        return text[:1].upper() + text[1:]
+        # What begins with a name in somebody's configuration stays as it is spelled.
+        return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
 
 
 def problems_of(wanted: Wanted, before: Configuration, *, is_new: bool, typed_so_far: bool = False) -> list[Problem]:

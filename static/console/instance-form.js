@@ -255,6 +255,15 @@ function focusFirstProblem() {
   target.scrollIntoView({ block: "center" });
 }
 
+// Whoever is not signed in any more is sent to another page, which belongs nowhere into this one.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  const path = (url) => new URL(url, location.href).pathname;
+  if (!xhr.responseURL || path(xhr.responseURL) === path(requestConfig.path)) return;
+  event.detail.shouldSwap = false;
+  if (isByHand(requestConfig.elt)) tell(requestConfig.elt, "You are not signed in any more. Sign in in another tab, then try again here: what you typed is kept.");
+});
+
 const isByHand = (element) => element.id === "instance-form" || element.id === "instance-form-try";
 
 document.addEventListener("htmx:beforeRequest", (event) => {
@@ -278,17 +287,21 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (asked.id === "instance-form" && document.querySelector("#form-report [data-problems]")) focusFirstProblem();
 });
 
-function explainSilence(event) {
-  if (!isByHand(event.detail.elt)) return;
-  const place = byId(event.detail.elt.id === "instance-form" ? "form-report" : "try-outcome");
+function tell(asking, text) {
+  const place = byId(asking.id === "instance-form" ? "form-report" : "try-outcome");
   const note = document.createElement("p");
   note.className = "console-note is-bad";
-  const { status } = event.detail.xhr;
-  if (status === 403) note.textContent = "You may not do this, or you are not signed in any more. Sign in in another tab, then try again here.";
-  else if (status === 404) note.textContent = "This instance is gone.";
-  else note.textContent = "The console did not answer. What you typed is still here: look whether the instance is in the list, then try again.";
+  note.textContent = text;
   place.replaceChildren(note);
   place.scrollIntoView({ block: "center" });
+}
+
+function explainSilence(event) {
+  if (!isByHand(event.detail.elt)) return;
+  const { status } = event.detail.xhr;
+  if (status === 403) tell(event.detail.elt, "You may not do this, or you are not signed in any more. Sign in in another tab, then try again here.");
+  else if (status === 404) tell(event.detail.elt, "This instance is gone.");
+  else tell(event.detail.elt, "The console did not answer. What you typed is still here: look whether it was done, then try again.");
 }
 document.addEventListener("htmx:sendError", explainSilence);
 document.addEventListener("htmx:responseError", explainSilence);

@@ -19,9 +19,10 @@ def test_every_entry_that_people_are_to_see_is_a_field_in_its_order(element: Ele
     fields = form_fields.fields_of(element)
 
     seen = [entry for entry in keys.entries_of(element) if not entry.hide_from_console]
-    assert [(one.key, one.label, one.help, one.is_required) for one in fields] == [
-        (entry.key, entry.name, entry.description, entry.required) for entry in seen
+    assert [(one.key, one.label, one.is_required) for one in fields] == [
+        (entry.key, entry.name, entry.required) for entry in seen
     ]
+    assert all(one.help.startswith(entry.description) for one, entry in zip(fields, seen, strict=True))
     assert {one.key for one in fields if one.is_secret} == {entry.key for entry in seen if entry.secret}
     assert all(one.choices for one in fields if one.kind == "choice")
     assert len({one.id for one in fields}) == len(fields)
@@ -31,6 +32,8 @@ def test_how_changes_are_noticed_is_asked_where_there_is_a_choice() -> None:
     assert keys.VENDOR_TYPE not in {one.key for one in form_fields.fields_of(CRM)}
     choices = {one.key: one.choices for one in form_fields.fields_of(DESK)}
     assert [value for value, _ in choices[keys.VENDOR_TYPE]] == ["webhook", "polling"]
+    [types] = [one for one in form_fields.fields_of(DESK) if one.key == keys.CALLBACK_TYPES]
+    assert "ticket, company, contact, time" in types.help
 
 
 def test_stored_secret_is_said_to_be_there_and_not_shown() -> None:
