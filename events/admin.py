@@ -5,8 +5,10 @@ from __future__ import annotations
 from events.console import (
     attempts,
     callbacks,
+    charts,
     deliveries,
     events,
+    figures,
     inboxes,
     overview,
     registrations,
@@ -18,8 +20,10 @@ from events.console import (
 __all__ = [
     "attempts",
     "callbacks",
+    "charts",
     "deliveries",
     "events",
+    "figures",
     "inboxes",
     "overview",
     "registrations",

@@ -23,7 +23,7 @@ BUCKET = timedelta(minutes=5)
 LATE = timedelta(minutes=5)
 """How long after it began an attempt may be written, or how old a change may be when it is committed."""
 KEPT = timedelta(days=31)
-AT_ONCE = timedelta(hours=6)
+AT_ONCE = timedelta(days=1)
 """What one transaction counts, where much is to be caught up with."""
 _HOUR = timedelta(hours=1)
 _ROLLED_UP_AFTER = timedelta(hours=2)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from polling.console import bulk_downloads, jobs, overview, pollers, tabs, traces
+from polling.console import bulk_downloads, figures, jobs, overview, pollers, tabs, traces
 
-__all__ = ["bulk_downloads", "jobs", "overview", "pollers", "tabs", "traces"]
+__all__ = ["bulk_downloads", "figures", "jobs", "overview", "pollers", "tabs", "traces"]
