@@ -18,8 +18,11 @@ class ConsoleConfig(SimpleAdminConfig):
     default_site = "instances.console.site.ConsoleSite"
 
 
-def _entry(title: str, icon: str, page: str) -> dict[str, Any]:
-    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}")}
+def _entry(title: str, icon: str, page: str, **more: Any) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{page}"), **more}
+
+
+_FOR_OWNERS = {"permission": "instances.console.lists.may_administer"}
 
 
 UNFOLD = {
@@ -33,6 +36,12 @@ UNFOLD = {
         {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/switchyard.svg")}
     ],
     "LOGIN": {"form": "instances.console.sign_in.SignInForm"},
+    "ACCOUNT": {
+        "navigation": [
+            {"title": "API secrets", "link": reverse_lazy("admin:own_secrets")},
+            {"title": "Change password", "link": reverse_lazy("admin:password_change")},
+        ]
+    },
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "STYLES": [lambda request: static("console/console.css")],
@@ -90,7 +99,7 @@ UNFOLD = {
                 "items": [
                     _entry("Settings", "apartment", "instances_organization_changelist"),
                     _entry("People", "group", "instances_user_changelist"),
-                    _entry("Audit log", "policy", "instances_auditentry_changelist"),
+                    _entry("Audit log", "policy", "instances_auditentry_changelist", **_FOR_OWNERS),
                 ],
             },
         ],

@@ -35,7 +35,7 @@ class RegistrationsView(ApiView):
         if inbox is None:
             raise InvalidRequest(f"Instance {instance.pk} has no callbacks: its changes are found by polling")
         registration_upkeep.check_now(inbox)
-        audited_calls.note(request, "had the registrations checked", instance=instance)
+        audited_calls.note(request, "had registrations compared", instance=instance)
         logger.info("check of registrations asked for", extra={"user": user_of(request).pk, "instance": instance.pk})
         instance.refresh_from_db()
         return self._answer(request, instance)

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from instances.console import instances, people
+from instances.console import audit_log, instances, organizations, people, secrets_shown
 
-__all__ = ["instances", "people"]
+__all__ = ["audit_log", "instances", "organizations", "people", "secrets_shown"]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from django import forms
 from django.core.exceptions import ValidationError
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from instances import account_settings, retry_schedules
 from instances.errors import InvalidRequest
@@ -18,17 +19,29 @@ else:
 
 
 class OrganizationForm(ModelForm):
+    failure_policy = forms.ChoiceField(
+        label="When a notification fails",
+        choices=[
+            (Organization.RETRY, "Retry: send it again by the schedule, then queue it"),
+            (Organization.QUEUE, "Queue: keep it until somebody asks for it"),
+        ],
+        widget=UnfoldAdminSelectWidget,
+    )
     retry_schedule = forms.CharField(
+        label="Retry schedule",
+        widget=UnfoldAdminTextInputWidget,
         required=False,
         strip=True,
         help_text=f"{', '.join(retry_schedules.PRESETS)}, or seconds after the first failure, such as 10,60,600. "
         f"Empty: {retry_schedules.DEFAULT}.",
     )
     retention_days = forms.IntegerField(
+        label="Days that events are kept",
+        widget=UnfoldAdminIntegerFieldWidget,
         required=False,
         min_value=1,
         max_value=account_settings.LONGEST_RETENTION_DAYS,
-        help_text="How long events are kept. Empty: as long as the platform keeps them.",
+        help_text="With their deliveries and attempts. Empty: as long as the platform keeps them.",
     )
 
     class Meta:

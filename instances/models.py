@@ -70,6 +70,9 @@ class User(AbstractUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects = UserManager()  # type: ignore[misc,assignment]
 
+    class Meta:
+        verbose_name, verbose_name_plural = "person", "people"
+
     def __str__(self) -> str:
         return self.email
 
@@ -214,7 +217,7 @@ class AuditEntry(models.Model):
     happened_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        verbose_name_plural = "audit entries"
+        verbose_name_plural = "audit log"
         indexes = [
             models.Index(fields=["organization", "-id"], name="audit_of_organization"),
             models.Index(fields=["instance_id", "-id"], name="audit_of_instance"),

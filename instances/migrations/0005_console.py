@@ -12,6 +12,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterModelOptions(
+            name='user',
+            options={'verbose_name': 'person', 'verbose_name_plural': 'people'},
+        ),
         migrations.CreateModel(
             name='Heartbeat',
             fields=[
@@ -36,7 +40,7 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='instances.organization')),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
+                'verbose_name_plural': 'audit log',
                 'indexes': [models.Index(fields=['organization', '-id'], name='audit_of_organization'), models.Index(fields=['instance_id', '-id'], name='audit_of_instance')],
             },
         ),
