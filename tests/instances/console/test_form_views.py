@@ -13,7 +13,7 @@ from django.test import Client
 from connectors import configuration_entries as keys
 from connectors import registry
 from instances.configuration import configuration_of
-from instances.models import AuditEntry, Instance
+from instances.models import AuditEntry, Instance, User
 from instances.signing_keys import SigningKey, read, stored
 from tests.factories import InstanceFactory
 
@@ -166,8 +166,7 @@ def test_stored_secret_does_not_follow_to_another_host(console, created, sandbox
     assert "9999" not in str(configuration_of(created).entries)
 
 
-def test_instance_whose_key_is_lost_is_authenticated_anew(console, listening, credentials, settings) -> None:
-    InstanceFactory.create(user=listening.user)
+def test_instance_whose_key_is_lost_is_authenticated_anew(console, listening, credentials, settings, announced) -> None:
     Instance.objects.filter(pk=listening.pk).update(signing_keys_encrypted=stored([SigningKey("old")]))
     settings.FERNET_KEYS = [Fernet.generate_key().decode()]
     again = f"{edit(listening)}?reauthenticate"
@@ -182,7 +181,7 @@ def test_instance_whose_key_is_lost_is_authenticated_anew(console, listening, cr
     listening.refresh_from_db()
     assert configuration_of(listening).entries["private.key"] == credentials["private.key"]
     assert read(listening.signing_keys_encrypted) == (SigningKey(KEY),)
-    assert listening.is_events_enabled
+    assert announced == [(listening.pk, None, False)]  # the account is the same: polling goes on where it stood
     assert actions()[-1][0] == "re-authenticated the instance"
 
 
@@ -203,6 +202,13 @@ def test_who_may_look_at_the_form_of_an_instance(console, viewer, strange, owner
     for page in ("edit/", "edit/?reauthenticate", "created/"):
         url = f"{LIST}{instance.pk}/{page}"
         assert [one.get(url).status_code for one in (console, viewer, strange, Client())] == [200, 403, 404, 302]
+
+
+def test_who_belongs_to_no_organization_creates_nothing(client, db) -> None:
+    client.force_login(User.objects.create_superuser("root@example.com", "secret"))
+
+    assert "You belong to no organization" in said(client.get(f"{LIST}add/"))
+    assert client.get(NEW).status_code == 403
 
 
 def test_viewers_strangers_and_foreign_pages_change_and_try_nothing(viewer, strange, owner, filled, sandbox) -> None:
