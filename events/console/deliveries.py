@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 
 from events import where
 from events.console import error_words, newest, redelivering, standing, stories
+from events.console.crumbs import Crumb
 from events.console.filters import DeliveryState, ErrorFilter, TimeFilter
 from events.console.long_list import PART, LongList, NewestFirst
 from events.console.newest import RETRYING, STATES, Asked, Found
@@ -36,7 +37,7 @@ STATUSES = {Delivery.PENDING: where.RETRY} | {
 class DeliveryAdmin(LongList):
     instance_lookup = "subscription__instance"
     tab = "deliveries"
-    list_display = ("when", "state_badge", "told", "instance", "receiver", "attempts_made", "last_failure", "next")
+    list_display = ("when", "state_badge", "told", "instance", "receiver", "attempts", "last_failure", "next")
     list_filter = (DeliveryState, ErrorFilter, TimeFilter)
     list_select_related = ("subscription__circuit", "subscription__instance")
     search_fields = ("id",)
@@ -78,7 +79,7 @@ class DeliveryAdmin(LongList):
             "console/events/stories_part.html" if PART in request.headers else "console/events/delivery.html",
             title=f"Delivery {delivery.pk}",
             opts=self.opts,
-            original=delivery,
+            original=Crumb(self.opts, delivery.pk, f"Delivery {delivery.pk}"),
             delivery=delivery,
             stories=stories.of_deliveries([delivery], shows_answers=may_see_bodies(request)),
             is_live=delivery.state == Delivery.PENDING,
@@ -98,9 +99,11 @@ class DeliveryAdmin(LongList):
         asked = self.asked(request, changelist)
         states = (RETRYING,) if asked.state == RETRYING else STATES.get(asked.state, ())
         wanted = [
-            ("instanceId", asked.instance_id),
-            ("subscriptionId", asked.subscription_id),
+            ("instance", asked.instance_id),
+            ("subscription", asked.subscription_id),
             *(("statuses", STATUSES.get(state, where.RETRY)) for state in states),
+            # Replays know no errors: those that are listed, then.
+            ("deliveries", ", ".join(map(str, changelist.found.ids)) if asked.error or asked.ids is not None else ""),
             ("from", asked.begins_at and asked.begins_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
             ("to", asked.ends_at and asked.ends_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
         ]
@@ -147,6 +150,10 @@ class DeliveryAdmin(LongList):
     def receiver(self, delivery: Delivery) -> SafeString:
         said = stories.receiver_of(delivery.subscription).partition("://")[2] or "none"
         return format_html('<span x-ignore class="events-receiver">{}</span>', said)
+
+    @admin.display(description="Attempts")
+    def attempts(self, delivery: Delivery) -> int:
+        return delivery.attempts_made
 
     @admin.display(description="Last failure")
     def last_failure(self, delivery: Delivery) -> str:

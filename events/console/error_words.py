@@ -17,7 +17,7 @@ class Words:
 
 
 ERRORS: Mapping[ErrorClass, Words] = {
-    ErrorClass.HTTP_5XX: Words("Receiver failed", "The receiver answered that it failed. It is tried again."),
+    ErrorClass.HTTP_5XX: Words("Receiver failed", "The receiver answered that something went wrong on its side."),
     ErrorClass.HTTP_4XX: Words(
         "Receiver refused it",
         "The receiver answered, and does not take it. See its answer; the callback URL or its access may be wrong.",
@@ -36,7 +36,7 @@ ERRORS: Mapping[ErrorClass, Words] = {
         "Address not allowed",
         "The callback URL leads into a private network. Who runs the platform can allow it.",
     ),
-    ErrorClass.INTERNAL: Words("Our own fault", "It costs the receiver no attempt, and is tried again in a minute."),
+    ErrorClass.INTERNAL: Words("Our own fault", "It costs the receiver no attempt, and is tried again within minutes."),
 }
 SUCCESS = Words("Taken", "The receiver took it.")
 

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_POST
 
 from events.console import contents, stories
+from events.console.crumbs import Crumb
 from events.console.long_list import PART
 from events.models import Delivery, Event
 from events.provenance import provenance_of
@@ -40,7 +41,7 @@ def show(request: HttpRequest, event: Event) -> HttpResponse:
         "console/events/stories_part.html" if PART in request.headers else "console/events/event.html",
         title=f"Event {event.pk}",
         opts=Event._meta,
-        original=event,
+        original=Crumb(Event._meta, event.pk, f"Event {event.pk}"),
         event=event,
         changes=contents.of_events([event.pk]).get(event.pk, []) if shows else [],
         found_by="Somebody posted it through the API" if is_posted else FOUND_BY[provenance_of(event)],
@@ -57,11 +58,18 @@ def body(request: HttpRequest, event: Event) -> HttpResponse:
     """The notification as text, whatever is in it. Looking at it is noted."""
     _note(request, event, action="looked at a notification")
     text, is_cut = pretty(bytes(event.body))
-    context = {"event": event, "body": text, "is_cut": is_cut}
     if request.headers.get("HX-Request"):
-        return TemplateResponse(request, "console/events/body.html", context)
-    title = f"Notification of event {event.pk}"
-    return page(request, "console/events/body_page.html", title=title, opts=Event._meta, original=event, **context)
+        return TemplateResponse(request, "console/events/body.html", {"body": text, "is_cut": is_cut})
+    return page(
+        request,
+        "console/events/body_page.html",
+        title=f"Notification of event {event.pk}",
+        opts=Event._meta,
+        original=Crumb(Event._meta, event.pk, f"Event {event.pk}"),
+        event=event,
+        body=text,
+        is_cut=is_cut,
+    )
 
 
 @require_POST

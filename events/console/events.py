@@ -70,6 +70,10 @@ class EventAdmin(LongList):
     def find(self, asked: Asked) -> Found:
         return newest.events(asked)
 
+    def search_hint(self, request: HttpRequest) -> str | None:
+        is_tab = self.instance_lookup in request.GET
+        return "Event id, or an object's" if is_tab and may_see_bodies(request) else self.search_help_text
+
     def searched(self, request: HttpRequest, text: str) -> list[int]:
         """On an instance's tab, ids of objects are understood, too: its ledger has them."""
         found = super().searched(request, text)

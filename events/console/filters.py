@@ -99,7 +99,7 @@ class TimeFilter(SimpleListFilter):
     def ends_at(self) -> datetime | None:
         return _moment(self.given["to"])
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         return ["from", "to"]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -38,12 +39,13 @@ class NewestFirst(ChangeList):
         return rows
 
     def get_results(self, request: HttpRequest) -> None:
-        admin = self.model_admin
-        assert isinstance(admin, LongList)
-        self.found = admin.find(admin.asked(request, self))
+        here = self.model_admin
+        assert isinstance(here, LongList)
+        self.found = here.find(here.asked(request, self))
+        self.search_help_text = here.search_hint(request)
         # Whose they may be is said once more here, where every other list says it.
         rows = self.apply_select_related(self.root_queryset.filter(pk__in=self.found.ids)).order_by("-pk")
-        self.result_list = admin.shown(request, list(rows))
+        self.result_list = here.shown(request, list(rows))
         self.result_count = self.full_result_count = len(self.result_list)
         self.show_full_result_count = self.show_admin_actions = True
         self.can_show_all = self.multi_page = False
@@ -61,6 +63,7 @@ class LongList(OfOneOrganization):
     list_max_show_all = PAGE
     list_disable_select_all = True
     sortable_by = ()
+    show_facets = admin.ShowFacets.NEVER  # they would count
     ordering = ("-pk",)
     rows_template: ClassVar[str] = "console/events/rows_part.html"
     change_list_template = "console/events/long_list.html"
@@ -82,9 +85,9 @@ class LongList(OfOneOrganization):
         return Asked(
             organization_id=None if scope.is_everything else scope.organization_id or NOBODY,
             before=number(request.GET.get(BEFORE, "")),
-            begins_at=time and time.begins_at,
-            ends_at=time and time.ends_at,
-            instance_id=instance and instance.pk,
+            begins_at=time.begins_at if time is not None else None,
+            ends_at=time.ends_at if time is not None else None,
+            instance_id=instance.pk if instance is not None else None,
             element=chosen.get("element", ""),
             source=chosen.get("source", ""),
             state=chosen.get("state", "") or chosen.get("status", ""),
@@ -93,6 +96,9 @@ class LongList(OfOneOrganization):
             delivery_id=number(request.GET.get("delivery", "")),
             ids=self.searched(request, changelist.query.strip()) if changelist.query.strip() else None,
         )
+
+    def search_hint(self, request: HttpRequest) -> str | None:
+        return self.search_help_text
 
     def searched(self, request: HttpRequest, text: str) -> list[int]:
         """Ids that somebody may mean."""

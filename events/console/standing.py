@@ -22,22 +22,24 @@ def waits_for(delivery: Delivery, *, now: datetime) -> SafeString:
     """What comes next, in a few words; nothing where nothing does by itself."""
     if delivery.state != Delivery.PENDING:
         return SafeString("")
+    return format_html("<span>{}</span>", _waits_for(delivery, now=now))
+
+
+def _waits_for(delivery: Delivery, *, now: datetime) -> SafeString | str:
     if delivery.leased_until is not None and delivery.leased_until > now:
-        return SafeString("being sent now")
+        return "being sent now"
     if delivery.next_attempt_at == subscriptions.HELD_BACK:
-        return SafeString("when events are on again")
+        return "when events are on again"
     if delivery.next_attempt_at == ordering.WAITS:
-        return SafeString("after an older event of the same object")
+        return "after an older one of the same object"
     circuit = circuit_of(delivery.subscription)
     if circuit is not None and circuit.state == Circuit.OPEN:
         if circuit.next_probe_at is None:
-            return SafeString("when the subscription is active again")
-        return format_html("paused: receiver tried {}", moments.ago(max(circuit.next_probe_at, now)))
+            return "when its circuit is closed"
+        return format_html("paused, tried {}", moments.ago(max(circuit.next_probe_at, now)))
     if circuit is not None and circuit.paused_until is not None and circuit.paused_until > now:
-        return format_html("paused by the receiver, {}", moments.ago(circuit.paused_until))
-    if delivery.next_attempt_at <= now:
-        return SafeString("due now")
-    return moments.ago(delivery.next_attempt_at)
+        return format_html("as the receiver asked, {}", moments.ago(circuit.paused_until))
+    return "due now" if delivery.next_attempt_at <= now else moments.ago(delivery.next_attempt_at)
 
 
 def explained(delivery: Delivery, *, organization: Organization, now: datetime) -> SafeString:

@@ -32,6 +32,11 @@
     return isMarking || box.querySelector("input.action-select:checked") !== null;
   }
 
+  // A drawn scroll bar moves the rows into boxes of its own, and what had the focus loses it.
+  function plain(root) {
+    for (const one of root.querySelectorAll("[data-simplebar]")) one.removeAttribute("data-simplebar");
+  }
+
   // Something to find again after the rows have been replaced.
   function handle(element) {
     if (!element || !box.contains(element)) return null;
@@ -55,6 +60,7 @@
     if (!fresh) return false;
     if (fresh.innerHTML === kept) return true;
     kept = fresh.innerHTML;
+    plain(fresh);
     box.replaceChildren(...document.importNode(fresh, true).childNodes);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focused) box.querySelector(focused)?.focus({ preventScroll: true });
@@ -105,6 +111,7 @@
     refresh();
   });
   if (button && sessionStorage.getItem(KEPT) === "off") isOn = false;
+  plain(box);
   show();
 
   (function again() {

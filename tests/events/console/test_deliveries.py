@@ -71,7 +71,7 @@ def test_filters_find_deliveries_and_are_carried_over_to_replays(owner, instance
     assert ids(client.get(f"{LIST}?before={fresh}")) == [failed, delivered]
     narrowed = client.get(f"{LIST}?subscription__instance={instance.pk}&state=delivered&from=2020-01-01")
     assert ids(narrowed) == [delivered]
-    wanted = f"?instanceId={instance.pk}&statuses=delivered&from=2020-01-01T00%3A00%3A00Z"
+    wanted = f"?instance={instance.pk}&statuses=delivered&from=2020-01-01T00%3A00%3A00Z"
     assert narrowed.context["replay_url"].endswith(wanted)
 
 
