@@ -79,7 +79,7 @@ def last_day(instance: Instance) -> Iterator[Figure]:
     url = _deliveries(instance)
 
     def listed(state: str) -> str:
-        return f"{url}&state__exact={state}"
+        return f"{url}&state={state}"
 
     delivered = _since(mine.filter(state=Delivery.DELIVERED), "updated_at", since)
     yield Figure(label="delivered in 24 hours", value=delivered, url=listed(Delivery.DELIVERED), order=20, tone=GOOD)

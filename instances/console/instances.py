@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -33,6 +34,7 @@ class InstanceAdmin(bulk_actions.BulkActions, OfOneOrganization):
     search_fields = ("=id", "name", "tags")
     search_help_text = "Name, tag or id"
     ordering = ("-id",)
+    show_facets = ShowFacets.NEVER
 
     def get_urls(self) -> list[URLPattern]:
         routes = (

@@ -22,7 +22,8 @@ def pollers_in_trouble(instance: Instance) -> Iterator[Trouble]:
     if instance.is_disabled:
         return
     cursors = list(PollCursor.objects.filter(instance=instance).order_by("resource"))
-    stopped = [one for one in cursors if not one.is_active]
+    # Without credentials all of them stand still, and that is said already.
+    stopped = [one for one in cursors if not one.is_active and instance.is_valid]
     failing = [one for one in cursors if one.is_active and one.failures]
     if stopped:
         yield Trouble(
