@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import socket
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -206,8 +207,9 @@ def main() -> None:
     command = supervisord(write_configuration())
     print(f"Switchyard is starting on {environment.public_url()} (logs in {environment.var_dir() / 'logs'}).")
     print(f"Console: {environment.public_url()}/console/   API: {environment.public_url()}/elements/api-v2")
-    print("An account: .venv/bin/python manage.py create_account --organization NAME --login EMAIL --password PASSWORD")
     print("Ctrl-C ends everything.", flush=True)
+    # Becomes a child of supervisor, which takes this process over; it ends by itself.
+    subprocess.Popen(python("-m", "config.ready"))
     os.execv(command[0], command)  # noqa: S606
 
 
