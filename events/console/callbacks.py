@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -45,6 +46,8 @@ class CallbackAdmin(OfOneOrganization):
     search_fields = ("=id", "=instance__id", "instance__name", "=message_id")
     search_help_text = "Search by number, name of the instance, or the provider's id of the message"
     ordering = ("-id",)
+    empty_title = "No callbacks yet"
+    empty_text = "What providers post to us is listed here as soon as it comes."
     sortable_by = ()
     paginator = CappedPaginator
     show_full_result_count = False
@@ -72,7 +75,7 @@ class CallbackAdmin(OfOneOrganization):
         if request.method == "POST" or not self.has_view_permission(request, callback):
             raise PermissionDenied
         sees = may_see_bodies(request)
-        body = bytes(callback.body).decode(errors="replace") if sees else ""
+        body = _readable(bytes(callback.body)) if sees else ""
         if body:
             _note(request, [callback], "looked at the body of a callback")
         is_parked = callback.state == Callback.PARKED
@@ -144,6 +147,17 @@ class CallbackAdmin(OfOneOrganization):
     @admin.display(description="Received")
     def received(self, callback: Callback) -> SafeString:
         return ago(callback.received_at)
+
+
+def _readable(body: bytes) -> str:
+    """As text; JSON with a line for each member."""
+    text = body.decode(errors="replace")
+    if len(text) > LONGEST_BODY:
+        return text
+    try:
+        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return text
 
 
 def _try_again(request: HttpRequest, callbacks: list[Callback]) -> int:

@@ -40,6 +40,8 @@ class RegistrationAdmin(OfOneOrganization):
     search_fields = ("=inbox__instance__id", "inbox__instance__name", "=provider_id")
     search_help_text = "Search by name of the instance, or the provider's id"
     ordering = ("-id",)
+    empty_title = "Nothing is registered"
+    empty_text = "Registrations are made when events of an instance that is told by its provider are switched on."
     fields = (
         *("instance", "type", "level", "object_id", "state", "provider_id"),
         *("last_error", "registered_at", "checked_at"),

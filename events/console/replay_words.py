@@ -53,6 +53,7 @@ def wanted_words(wanted: Mapping[str, Any], *, instance_name: str = "") -> list[
 
 
 def wanted_line(wanted: Mapping[str, Any], *, instance_name: str = "") -> str:
+    """The same in one line."""
     first, *others = wanted_words(wanted, instance_name=instance_name)
     return "; ".join([first[1], *(f"{label.lower()} {text}" for label, text in others)])
 

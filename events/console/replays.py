@@ -45,6 +45,8 @@ class ReplayAdmin(OfOneOrganization):
     list_select_related = ("created_by",)
     list_before_template = "console/replays/list_head.html"
     show_add_link = False
+    empty_title = "No replays yet"
+    empty_text = "They are listed here, with how far they are."
     ordering = ("-id",)
 
     class Media:
@@ -151,7 +153,7 @@ class ReplayAdmin(OfOneOrganization):
 
     @admin.display(description="Rate", ordering="rate")
     def shown_rate(self, replay: Replay) -> str:
-        return f"{replay.rate} / s"
+        return f"{replay.rate:,}/s"
 
     @admin.display(description="Begun by")
     def begun_by(self, replay: Replay) -> str:
@@ -190,9 +192,9 @@ def _shown(request: HttpRequest, replay: Replay) -> dict[str, Any]:
 
 
 def _fragment(request: HttpRequest, replay: Replay, *, problem: str = "", is_asked: bool = False) -> HttpResponse:
-    """Said aloud when somebody asked for it, and when it is over: not every two seconds."""
-    shown = _shown(request, replay)
-    shown |= {"problem": problem, "announces": is_asked or not shown["is_watched"]}
+    """Said aloud when somebody asked for it, and when its state is another one: not every two seconds."""
+    is_news = is_asked or request.GET.get("was", "") != replay.state
+    shown = _shown(request, replay) | {"problem": problem, "announces": is_news}
     return render(request, "console/replays/progress.html", shown)
 
 

@@ -88,6 +88,10 @@ class SubscriptionAdmin(OfOneOrganization):
     search_fields = ("=id", "shown_url", "instance__name")
     search_help_text = "Search by URL, name of the instance, or number"
     ordering = ("-id",)
+    empty_title = "No subscriptions yet"
+    empty_text = (
+        "An instance with a callback URL gets one when its events are switched on; others are made by clients."
+    )
 
     class Media:
         css = {"all": ("console/replays.css",)}
