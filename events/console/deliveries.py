@@ -39,7 +39,7 @@ class DeliveryAdmin(LongList):
     tab = "deliveries"
     list_display = ("when", "state_badge", "told", "instance", "receiver", "attempts", "last_failure", "next")
     list_filter = (DeliveryState, ErrorFilter, TimeFilter)
-    list_select_related = ("subscription__circuit", "subscription__instance")
+    list_select_related = ("subscription__circuit", "subscription__instance", "event__instance")
     search_fields = ("id",)
     search_help_text = "Delivery or event id"
     empty_title = "No deliveries yet"
@@ -50,6 +50,10 @@ class DeliveryAdmin(LongList):
         again = self.admin_site.admin_view(self.redeliver_one)
         urls: list[URLPattern] = super().get_urls()
         return [path("<int:delivery_id>/redeliver/", again, name="events_delivery_redeliver"), *urls]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        rows: QuerySet[Delivery] = super().get_queryset(request)
+        return rows.defer("event__body")
 
     def find(self, asked: Asked) -> Found:
         return newest.deliveries(asked)
@@ -144,7 +148,8 @@ class DeliveryAdmin(LongList):
 
     @admin.display(description="Instance")
     def instance(self, delivery: Delivery) -> str:
-        return str(delivery.subscription.instance or "")
+        """Whose event it is."""
+        return str(delivery.event.instance or delivery.subscription.instance or "")
 
     @admin.display(description="Receiver")
     def receiver(self, delivery: Delivery) -> SafeString:
