@@ -21,6 +21,8 @@ REMOVE = "remove:"
 INITIAL = "initial"
 """What the form held when it was drawn, as JSON: who edits changes nothing else."""
 
+_BRACKETS: Final = re.compile(r"[\[\]{}]")
+_DEEPEST: Final = 64
 _NUMBER: Final = re.compile(r"[0-9]{1,9}(\.[0-9]{1,3})?")
 
 
@@ -167,4 +169,15 @@ def _pollers(text: str) -> object:
     except orjson.JSONDecodeError:
         return text
     # NUL can be written in JSON, and not be kept in an object.
-    return read if isinstance(read, dict) and "\\u0000" not in text else text
+    is_kept = isinstance(read, dict) and "\\u0000" not in text and not _is_deep(text)
+    return read if is_kept else text
+
+
+def _is_deep(text: str) -> bool:
+    """Deeper than anything that polling has a use for, and deep enough to trip over."""
+    depth = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > _DEEPEST:
+            return True
+    return False

@@ -32,6 +32,9 @@ STORED = form_fields.with_values(
 )
 
 
+DEEP = "[" * 990 + "]" * 990
+
+
 def posted(**values: str) -> QueryDict:
     post = QueryDict(mutable=True)
     post.update(values)
@@ -114,6 +117,7 @@ def test_secret_is_kept_unless_typed_and_goes_when_asked() -> None:
         ),
         (keys.POLLER_CONFIGURATION, '{"contacts": ', '{"contacts": '),
         (keys.POLLER_CONFIGURATION, '{"contacts": "\\u0000"}', '{"contacts": "\\u0000"}'),
+        (keys.POLLER_CONFIGURATION, f'{{"contacts": {DEEP}}}', f'{{"contacts": {DEEP}}}'),
         (keys.POLLER_CONFIGURATION, "contacts|incidents", "contacts|incidents"),
     ],
 )
