@@ -31,4 +31,4 @@ def begin_heartbeats(**_signal: Any) -> None:
 @task_prerun.connect
 def note_heartbeat(task: Task[Any, Any], **_signal: Any) -> None:
     """Whatever the task is: somebody takes work from its queue."""
-    heartbeats.note((task.request.delivery_info or {}).get("routing_key", ""))
+    heartbeats.note(str((task.request.delivery_info or {}).get("routing_key", "")))

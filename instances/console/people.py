@@ -14,7 +14,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from instances import accounts, audit, sign_in_limits
-from instances.console import badges, moments
+from instances.console import badges, home, moments
 from instances.console.lists import OfOneOrganization, may_administer
 from instances.console.page import page
 from instances.console.people_forms import NewPersonForm, PasswordForm, PersonForm
@@ -128,7 +128,7 @@ class UserAdmin(OfOneOrganization):
 
     @admin.display(description="may sign in", ordering="is_active")
     def is_let_in(self, person: User) -> SafeString:
-        return badges.badge("yes", badges.GOOD) if person.is_active else badges.badge("no", badges.PLAIN)
+        return badges.badge("yes", home.GOOD) if person.is_active else badges.badge("no", home.PLAIN)
 
     @admin.display(description="last signed in", ordering="last_login")
     def last_seen(self, person: User) -> SafeString:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib.auth.password_validation import validate_password
@@ -16,6 +16,11 @@ from unfold.widgets import (
 
 from instances import accounts
 from instances.models import User
+
+if TYPE_CHECKING:
+    ModelForm = forms.ModelForm[User]
+else:
+    ModelForm = forms.ModelForm
 
 ROLES = [
     (User.OWNER, "Owner: may do everything, with settings and people"),
@@ -37,7 +42,7 @@ def _password(label: str, help_text: str) -> forms.CharField:
     return forms.CharField(label=label, strip=False, help_text=help_text, widget=widget)
 
 
-class NewPersonForm(forms.ModelForm):
+class NewPersonForm(ModelForm):
     """`accounts.add_person` makes the row; this asks for what it needs."""
 
     email = forms.EmailField(label="E-mail address", widget=UnfoldAdminEmailInputWidget)
@@ -64,7 +69,7 @@ class NewPersonForm(forms.ModelForm):
         return password
 
 
-class PersonForm(forms.ModelForm):
+class PersonForm(ModelForm):
     first_name = _name("First name")
     last_name = _name("Last name")
     role = _role()

@@ -37,8 +37,15 @@ def own_secrets_view(request: HttpRequest) -> HttpResponse:
         problem = "They cannot be read: the key that they were encrypted with is missing from FERNET_KEYS."
     except NotPermitted as refused:
         problem = str(refused)
-    shown = {"account": account, "problem": problem, "is_new": is_new, "seen": (user.secret_hash or "")[:32]}
-    return page(request, "console/people/own_secrets.html", title="API secrets", **shown)
+    return page(
+        request,
+        "console/people/own_secrets.html",
+        title="API secrets",
+        account=account,
+        problem=problem,
+        is_new=is_new,
+        seen=(user.secret_hash or "")[:32],
+    )
 
 
 def _note(user: User, action: str) -> None:
