@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from connectors.element import WEBHOOK
 from instances.console import moments, overview, tabs
 from instances.console.home import WARNING
-from instances.console.overview import Change, Fact, Trouble
+from instances.console.overview import Fact, Stop, Trouble
 from instances.models import Instance
 from polling.models import BulkQuery, Job, PollCursor
 
@@ -61,10 +61,10 @@ def polling_facts(instance: Instance) -> Iterator[Fact]:
 
 
 @overview.consequences
-def of_polling(instance: Instance, change: Change) -> Iterator[str]:
-    if change == "switch off":
+def of_polling(instance: Instance, stop: Stop) -> Iterator[str]:
+    if stop == "switch off":
         yield "Changes from now on are not told, also not later."
-    elif change == "disable":
+    elif stop == "disable":
         if instance.is_events_enabled:
             said = "Nothing is noticed meanwhile. When it is enabled again, polls go on from where they stand"
             yield f"{said} and tell what changed{', except for deletions' if _is_told(instance) else ''}."

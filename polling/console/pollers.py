@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -19,6 +19,12 @@ from polling.console import asked_poller, dry_runs, poll_now, poller_cells, poll
 from polling.console.instance_links import instance_link
 from polling.console.poller_state import STATES, in_state
 from polling.models import PollCursor
+
+_COLUMNS = (
+    *("resource", "watermark", "next_poll_at", "leased_until", "is_active", "stopped_reason"),
+    *("failures", "last_error", "last_polled_at", "last_change_count"),
+    *("instance__name", "instance__organization_id", "instance__poll_interval_minutes"),
+)
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -43,6 +49,8 @@ class PollCursorAdmin(OfOneOrganization):
     list_select_related = ("instance",)
     search_fields = ("=instance__id", "instance__name", "resource", "last_error", "stopped_reason")
     ordering = ("instance_id", "resource")
+    list_per_page = 25
+    show_facets = admin.ShowFacets.NEVER
     actions = ("poll_now",)
 
     def get_urls(self) -> list[URLPattern]:
@@ -58,6 +66,10 @@ class PollCursorAdmin(OfOneOrganization):
             *super().get_urls(),
         ]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Without the instance's configuration: thousands of rows are sorted for a page."""
+        return super().get_queryset(request).only(*_COLUMNS)
+
     def get_list_display(self, request: HttpRequest) -> Any:
         left_out = set() if self.has_operate_permission(request) else {"now"}
         if self.instance_lookup in request.GET:
@@ -69,7 +81,9 @@ class PollCursorAdmin(OfOneOrganization):
     ) -> HttpResponse:
         if request.method == "POST":
             raise PermissionDenied
-        return poller_page.show(request, self.get_object(request, object_id))
+        if not object_id.isdecimal():
+            raise Http404("There is no such poller")
+        return poller_page.show(request, asked_poller.poller_or_404(request, int(object_id)))
 
     @admin.display(description="poller", ordering="resource")
     def poller(self, cursor: PollCursor) -> SafeString:
