@@ -16,7 +16,7 @@ from connectors.element import WEBHOOK
 from events.models import Circuit, Delivery, DeliveryAttempt, Event, Registration, Subscription
 from instances.console import badges, moments, overview, tabs
 from instances.console.home import BAD, GOOD, PLAIN, WARNING, Figure
-from instances.console.overview import Change, Fact, Panel, Trouble
+from instances.console.overview import Fact, Panel, Stop, Trouble
 from instances.models import Instance
 
 DAY = timedelta(hours=24)
@@ -157,18 +157,18 @@ def latest_failures(instance: Instance) -> Iterator[Panel]:
 
 
 @overview.consequences
-def of_events(instance: Instance, change: Change) -> Iterator[str]:
+def of_events(instance: Instance, stop: Stop) -> Iterator[str]:
     subscription = _subscription_of(instance)
     mine = Delivery.objects.filter(subscription=subscription) if subscription else Delivery.objects.none()
     waiting = mine.filter(state=Delivery.PENDING)
-    if change == "delete":
+    if stop == "delete":
         events = _capped(Event.objects.filter(instance=instance))
         undelivered = _capped(mine.filter(state__in=[Delivery.PENDING, Delivery.QUEUED]))
         yield f"{events} event{_s(events)} and all that is known about their deliveries are deleted."
         if undelivered != "0":
             yield f"{undelivered} deliver{'y is' if undelivered == '1' else 'ies are'} never sent."
     elif (count := _capped(waiting)) != "0":
-        until = "it is enabled again" if change == "disable" else "it is on again"
+        until = "it is enabled again" if stop == "disable" else "it is on again"
         yield f"{count} pending deliver{'y waits' if count == '1' else 'ies wait'} until {until}."
     if instance.event_method == WEBHOOK:
         count = str(Registration.objects.filter(inbox__instance=instance, state=Registration.ACTIVE).count())

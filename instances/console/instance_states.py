@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 
 from instances.console import badges
+from instances.console.home import BAD, GOOD, PLAIN, WARNING
 from instances.models import Instance
 
 
@@ -23,15 +24,15 @@ class InstanceState:
 
 _VALID, _ENABLED, _REGISTERED = Q(is_valid=True), Q(is_disabled=False), Q(registration_problem="")
 
-ATTENTION = InstanceState(name="attention", label="needs attention", tone=badges.BAD, rows=Q(is_valid=False))
-DISABLED = InstanceState(name="disabled", label="disabled", tone=badges.PLAIN, rows=_VALID & Q(is_disabled=True))
+ATTENTION = InstanceState(name="attention", label="needs attention", tone=BAD, rows=Q(is_valid=False))
+DISABLED = InstanceState(name="disabled", label="disabled", tone=PLAIN, rows=_VALID & Q(is_disabled=True))
 INCOMPLETE = InstanceState(
     name="incomplete",
     label="registrations incomplete",
-    tone=badges.WARNING,
+    tone=WARNING,
     rows=_VALID & _ENABLED & ~_REGISTERED,
 )
-READY = InstanceState(name="ready", label="ready", tone=badges.GOOD, rows=_VALID & _ENABLED & _REGISTERED)
+READY = InstanceState(name="ready", label="ready", tone=GOOD, rows=_VALID & _ENABLED & _REGISTERED)
 STATES = (READY, ATTENTION, INCOMPLETE, DISABLED)
 
 

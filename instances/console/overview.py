@@ -8,14 +8,14 @@ An app adds what it knows in the modules that its `admin.py` imports:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from instances.console.home import BAD, Figure
 from instances.models import Instance
 
-Change = Literal["switch off", "disable", "delete"]
+Stop = Literal["switch off", "disable", "delete"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +60,11 @@ class Panel:
     """What to say where there is none."""
 
 
-TroublesOf = Callable[[Instance], Sequence[Trouble]]
-FactsOf = Callable[[Instance], Sequence[Fact]]
-NumbersOf = Callable[[Instance], Sequence[Figure]]
-PanelsOf = Callable[[Instance], Sequence[Panel]]
-ConsequencesOf = Callable[[Instance, Change], Sequence[str]]
+TroublesOf = Callable[[Instance], Iterable[Trouble]]
+FactsOf = Callable[[Instance], Iterable[Fact]]
+NumbersOf = Callable[[Instance], Iterable[Figure]]
+PanelsOf = Callable[[Instance], Iterable[Panel]]
+ConsequencesOf = Callable[[Instance, Stop], Iterable[str]]
 _troubles: list[TroublesOf] = []
 _facts: list[FactsOf] = []
 _numbers: list[NumbersOf] = []
@@ -115,5 +115,5 @@ def panels_of(instance: Instance) -> list[Panel]:
     return sorted((one for asked in _panels for one in asked(instance)), key=lambda one: one.order)
 
 
-def consequences_of(instance: Instance, change: Change) -> list[str]:
-    return [one for asked in _consequences for one in asked(instance, change)]
+def consequences_of(instance: Instance, stop: Stop) -> list[str]:
+    return [one for asked in _consequences for one in asked(instance, stop)]
