@@ -10,9 +10,9 @@ document.addEventListener("htmx:configRequest", (event) => {
 });
 
 // Pages are hidden until Alpine has begun, and a browser puts the focus on nothing that is hidden.
-document.addEventListener("alpine:initialized", () => {
+document.addEventListener("alpine:initialized", () => setTimeout(() => {
   if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
-});
+}));
 
 // "3 minutes ago" stays true while a page is open; `instances/console/moments.py` says it the same way.
 const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
