@@ -6,6 +6,7 @@ Written by SQL, in about two minutes; the same every time, since what looks like
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 INSTANCES = 10_000
 DELIVERIES = 1_000_000
@@ -33,7 +34,7 @@ def fill(*, instances: int = INSTANCES, deliveries: int = DELIVERIES) -> Filled:
     from django.db import connection
 
     organizations = _people()
-    sizes = {
+    sizes: dict[str, Any] = {
         "instances": instances,
         "events": deliveries * 10 // 11,
         "organizations": organizations,
@@ -288,7 +289,7 @@ INSERT INTO events_replay (
     organization_id, created_by_id, wanted, rate, state, total, total_bytes, last_id, position, begun, passed_over,
     next_step_at, created_at, finished_at
 )
-SELECT person.organization_id, person.id, '{"states": ["abandoned"]}', 50, 'finished', 100, 100000, 1, 1, 100, 0, now(),
+SELECT person.organization_id, person.id, '{"statuses": ["abandoned"]}', 50, 'finished', 100, 100000, 1, 1, 100, 0, now(),
     now() - n * interval '2 hours', now() - n * interval '2 hours'
 FROM instances_user AS person CROSS JOIN generate_series(1, 40) AS n
 WHERE person.role = 'owner' AND person.organization_id IS NOT NULL

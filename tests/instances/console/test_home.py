@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -41,6 +42,10 @@ def figures(browser: Client) -> dict[str, tuple[str, str, str]]:
     return {name: (tone, html.unescape(url), value) for tone, name, url, value in FIGURE.findall(page)}
 
 
+def rows_of(answer: Any) -> list[Any]:
+    return list(answer.context_data["cl"].result_list)
+
+
 def trouble(user: User) -> Instance:
     """One of everything that a figure is about, and an instance that is well."""
     InstanceFactory.create(user=user)
@@ -48,15 +53,17 @@ def trouble(user: User) -> Instance:
     InstanceFactory.create(user=user, is_disabled=True)
     polled = InstanceFactory.create(user=user, is_events_enabled=True)
     now = timezone.now()
-    for resource, columns in {
+    troubles: dict[str, dict[str, Any]] = {
         "contacts": {"is_active": False},
         "organizations": {"failures": 2},
         "incidents": {"next_poll_at": now - timedelta(minutes=5)},
-    }.items():
+    }
+    for resource, columns in troubles.items():
         PollCursor.objects.create(
             instance=polled, resource=resource, reads=resource, watermark=now, baseline_at=now, **columns
         )
     told = InboxFactory.create(instance__user=user, instance__registration_problem="403")
+    assert told.instance is not None
     for state in Registration.STATES:
         Registration.objects.create(inbox=told, type="contact", level="owner", object_id=state, state=state)
     for state in Callback.STATES:
@@ -124,7 +131,7 @@ def test_each_number_leads_to_as_many_rows(browser: Client, owner: User, strange
         answer = browser.get(url)
         assert answer.status_code == 200, name
         if value.isdecimal():
-            assert len(answer.context_data["cl"].result_list) == int(value), name  # type: ignore[attr-defined]
+            assert len(rows_of(answer)) == int(value), name
 
 
 def test_charts_are_drawn_from_data_that_is_there_as_a_table_too(browser: Client, owner: User) -> None:
@@ -139,7 +146,7 @@ def test_charts_are_drawn_from_data_that_is_there_as_a_table_too(browser: Client
     rows = re.findall(r'<th scope="row"><a class="console-link" href="([^"]+)">', page)
     assert len(rows) == 2
     in_that_time = browser.get(html.unescape(rows[0]))
-    assert len(in_that_time.context_data["cl"].result_list) == 8  # type: ignore[attr-defined]
+    assert len(rows_of(in_that_time)) == 8
     assert 'aria-current="true">7 days</a>' in page
     assert "24 hours</a>" in browser.get("/console/?period=nonsense").content.decode()
 
