@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from instances.console import audit_log, instances, organizations, people, secrets_shown
+from instances.console import audit_log, figures, instances, organizations, people, secrets_shown
 
-__all__ = ["audit_log", "instances", "organizations", "people", "secrets_shown"]
+__all__ = ["audit_log", "figures", "instances", "organizations", "people", "secrets_shown"]
