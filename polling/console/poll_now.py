@@ -27,8 +27,8 @@ PATIENCE: Final = timedelta(seconds=45)
 WAITING, POLLED, FAILED, STOPPED, UNHEARD = "waiting", "polled", "failed", "stopped", "unheard"
 
 
-def button(cursor: PollCursor) -> SafeString:
-    return render_to_string(TEMPLATE, {"cursor": cursor, "is_box": True})
+def button(cursor: PollCursor, *, is_listed: bool) -> SafeString:
+    return render_to_string(TEMPLATE, {"cursor": cursor, "is_box": True, "is_listed": is_listed})
 
 
 def view(request: HttpRequest, pk: int) -> HttpResponse:

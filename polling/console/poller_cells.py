@@ -54,7 +54,7 @@ def _last_poll(cursor: PollCursor, _now: datetime) -> SafeString:
 
 def _next_poll(cursor: PollCursor, now: datetime) -> SafeString:
     if not cursor.is_active:
-        return format_html('<span class="console-subtle">{}</span>', "none while it is stopped")
+        return format_html('<span class="console-subtle">{}</span>', "none")
     if cursor.leased_until is not None and cursor.leased_until > now:
         when = format_html("<span>{}</span>", "being polled now")
     elif cursor.next_poll_at <= now + _SOON:

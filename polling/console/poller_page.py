@@ -53,7 +53,7 @@ def show(request: HttpRequest, cursor: PollCursor) -> HttpResponse:
         **live,
         settings=settings,
         unreadable=unreadable,
-        poll_now=poll_now.button(cursor) if may_operate(request) else "",
+        poll_now=poll_now.button(cursor, is_listed=False) if may_operate(request) else "",
     )
 
 

@@ -50,6 +50,7 @@ class PollCursorAdmin(OfOneOrganization):
     search_fields = ("=instance__id", "instance__name", "resource", "last_error", "stopped_reason")
     ordering = ("instance_id", "resource")
     list_per_page = 25
+    list_max_show_all = polling_live.MOST
     show_facets = admin.ShowFacets.NEVER
     actions = ("poll_now",)
 
@@ -116,7 +117,7 @@ class PollCursorAdmin(OfOneOrganization):
 
     @admin.display(description="poll now")
     def now(self, cursor: PollCursor) -> SafeString:
-        return poll_now.button(cursor)
+        return poll_now.button(cursor, is_listed=True)
 
     @admin.action(description="Poll now", permissions=["operate"])
     def poll_now(self, request: HttpRequest, queryset: QuerySet[PollCursor]) -> None:

@@ -12,7 +12,7 @@ from polling.console import poller_cells
 from polling.models import PollCursor
 
 MOST: Final = 100
-"""As many as a list shows on a page, and some."""
+"""As many as a list shows at once."""
 
 
 def view(request: HttpRequest) -> HttpResponse:
