@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin import ShowFacets
 from django.db.models import Count
 from django.http import HttpRequest
 
@@ -28,6 +29,8 @@ class InboxAdmin(OfOneOrganization):
     list_select_related = ("instance",)
     search_fields = ("=id", "=instance__id", "instance__name")
     ordering = ("-id",)
+    sortable_by = ()
+    show_facets = ShowFacets.NEVER
     fields = (
         *("instance", "element_key", "is_open", "accepts_unsigned", "last_checked_at", "next_check_at", "failures"),
         *("last_error", "refused_count", "last_refused_at", "last_refused_reason", "suspect_at", "suspect_reason"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
@@ -34,10 +35,12 @@ class RegistrationAdmin(OfOneOrganization):
     tab = "registrations"
     organization_lookup = "inbox__instance__organization"
     list_display = ("subject", "instance", "shown_state", "problem", "provider_id", "registered", "checked")
-    list_filter = ("state", "type", "inbox__element_key")
+    list_filter = ("state", "type")
+    sortable_by = ()
+    show_facets = ShowFacets.NEVER
     list_select_related = ("inbox__instance",)
     list_before_template = "console/callbacks/registrations_head.html"
-    search_fields = ("=inbox__instance__id", "inbox__instance__name", "=provider_id")
+    search_fields = ("inbox__instance__name", "=provider_id")
     search_help_text = "Search by name of the instance, or the provider's id"
     ordering = ("-id",)
     empty_title = "Nothing is registered"
@@ -63,7 +66,7 @@ class RegistrationAdmin(OfOneOrganization):
         facts = facts_of(request, instance) if instance is not None else {}
         return super().changelist_view(request, {**facts, **(extra_context or {})})
 
-    @admin.display(description="Tells us of", ordering="type")
+    @admin.display(description="Tells us of")
     def subject(self, registration: Registration) -> str:
         return subject_of(registration)
 
@@ -71,7 +74,7 @@ class RegistrationAdmin(OfOneOrganization):
     def instance(self, registration: Registration) -> str:
         return str(registration.inbox.instance or "gone")
 
-    @admin.display(description="State", ordering="state")
+    @admin.display(description="State")
     def shown_state(self, registration: Registration) -> SafeString:
         return badge(registration.state)
 
@@ -79,11 +82,11 @@ class RegistrationAdmin(OfOneOrganization):
     def problem(self, registration: Registration) -> str:
         return registration.last_error
 
-    @admin.display(description="Registered", ordering="registered_at")
+    @admin.display(description="Registered")
     def registered(self, registration: Registration) -> SafeString:
         return ago(registration.registered_at, never="not yet")
 
-    @admin.display(description="Looked at", ordering="checked_at")
+    @admin.display(description="Looked at")
     def checked(self, registration: Registration) -> SafeString:
         return ago(registration.checked_at)
 

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import BigIntegerField, OuterRef, QuerySet, Subquery
@@ -48,6 +49,8 @@ class ReplayAdmin(OfOneOrganization):
     empty_title = "No replays yet"
     empty_text = "They are listed here, with how far they are."
     ordering = ("-id",)
+    sortable_by = ()
+    show_facets = ShowFacets.NEVER
 
     class Media:
         css = {"all": ("console/replays.css",)}

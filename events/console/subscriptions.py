@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.contrib.admin import SimpleListFilter
+from django.contrib.admin import ShowFacets, SimpleListFilter
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -84,14 +84,14 @@ class SubscriptionAdmin(OfOneOrganization):
     tab = "subscription"
     list_display = ("destination", "instance", "receiver", "failing_since", "waiting", "created")
     list_filter = (HealthFilter,)
+    sortable_by = ("failing_since",)
+    show_facets = ShowFacets.NEVER
     list_select_related = ("instance", "circuit")
     search_fields = ("=id", "shown_url", "instance__name")
     search_help_text = "Search by URL, name of the instance, or number"
     ordering = ("-id",)
     empty_title = "No subscriptions yet"
-    empty_text = (
-        "An instance with a callback URL gets one when its events are switched on; others are made by clients."
-    )
+    empty_text = "An instance with a callback URL gets one when its events are switched on; others are made by clients."
 
     class Media:
         css = {"all": ("console/replays.css",)}
@@ -147,7 +147,7 @@ class SubscriptionAdmin(OfOneOrganization):
 
         return view
 
-    @admin.display(description="Receiver", ordering="url")
+    @admin.display(description="Receiver")
     def destination(self, subscription: Subscription) -> str:
         """Without its query string, where receivers keep secrets."""
         return _destination(subscription)
@@ -167,7 +167,7 @@ class SubscriptionAdmin(OfOneOrganization):
         counts = vars(subscription)["waiting_counts"]
         return subscription_numbers.waiting_words(counts, most=subscription_numbers.MOST_IN_LIST)
 
-    @admin.display(description="Since", ordering="id")
+    @admin.display(description="Since")
     def created(self, subscription: Subscription) -> SafeString:
         return ago(subscription.created_at)
 
