@@ -289,8 +289,8 @@ INSERT INTO events_replay (
     organization_id, created_by_id, wanted, rate, state, total, total_bytes, last_id, position, begun, passed_over,
     next_step_at, created_at, finished_at
 )
-SELECT person.organization_id, person.id, '{"statuses": ["abandoned"]}', 50, 'finished', 100, 100000, 1, 1, 100, 0, now(),
-    now() - n * interval '2 hours', now() - n * interval '2 hours'
+SELECT person.organization_id, person.id, '{"statuses": ["abandoned"]}', 50, 'finished', 100, 100000, 1, 1, 100, 0,
+    now(), now() - n * interval '2 hours', now() - n * interval '2 hours'
 FROM instances_user AS person CROSS JOIN generate_series(1, 40) AS n
 WHERE person.role = 'owner' AND person.organization_id IS NOT NULL
 """
