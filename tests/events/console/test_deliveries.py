@@ -69,6 +69,10 @@ def test_filters_find_deliveries_and_are_carried_over_to_replays(owner, instance
     assert ids(client.get(f"{LIST}?from=2020-01-01&state=delivered")) == [delivered]
     assert fresh in ids(client.get(f"{LIST}?q={fresh}"))
     assert ids(client.get(f"{LIST}?before={fresh}")) == [failed, delivered]
+    assert ids(client.get(f"{LIST}?subscription={deliveries[0].subscription_id}&state=delivered")) == [delivered]
+    assert ids(client.get(f"{LIST}?subscription=999999999")) == []
+    assert client.get(f"{LIST}?subscription=x").status_code == 302
+    assert client.get(f"{LIST}?subscription__url__startswith=http").status_code == 400
     narrowed = client.get(f"{LIST}?subscription__instance={instance.pk}&state=delivered&from=2020-01-01")
     assert ids(narrowed) == [delivered]
     wanted = f"?instance={instance.pk}&statuses=delivered&from=2020-01-01T00%3A00%3A00Z"
