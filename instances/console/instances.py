@@ -29,7 +29,7 @@ MOST_TAGS = 3
 @admin.register(Instance)
 class InstanceAdmin(bulk_actions.BulkActions, OfOneOrganization):
     change_list_template = "admin/instances/instance/change_list.html"
-    list_display = ("title", "element", "state", "events", "labels", "organization", "created")
+    list_display = ("title", "element", "state", "switch", "labels", "organization", "created")
     list_filter = (StateFilter, ElementFilter, EventsFilter, TagFilter)
     search_fields = ("=id", "name", "tags")
     search_help_text = "Name, tag or id"
@@ -58,7 +58,7 @@ class InstanceAdmin(bulk_actions.BulkActions, OfOneOrganization):
         shown = list(super().get_list_display(request))
         if not request.user.is_superuser:
             shown.remove("organization")
-        return shown if may_operate(request) else ["events_word" if one == "events" else one for one in shown]
+        return shown if may_operate(request) else ["events_word" if one == "switch" else one for one in shown]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         answer = super().changelist_view(request, {"may_create": may_operate(request), **(extra_context or {})})
@@ -94,7 +94,8 @@ class InstanceAdmin(bulk_actions.BulkActions, OfOneOrganization):
         return format_html('<span id="instance-state-{}">{}</span>', instance.pk, state_badge(instance))
 
     @admin.display(description="Events", ordering="is_events_enabled")
-    def events(self, instance: Instance) -> SafeString:
+    def switch(self, instance: Instance) -> SafeString:
+        # Not "events": Django would sort by the events themselves, and list an instance once for each.
         return render_to_string("console/instances/switch.html", {"instance": instance})
 
     @admin.display(description="Events", ordering="is_events_enabled")

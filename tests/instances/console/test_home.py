@@ -189,3 +189,11 @@ def test_superusers_see_the_numbers_of_all_and_nobody_those_of_others(
     nobodys = UserFactory.create(organization=None)
     client.force_login(nobodys)
     assert "Get your first event" in client.get("/console/").content.decode()
+
+
+def test_sorting_instances_by_their_switch_lists_each_of_them_once(browser: Client, owner: User) -> None:
+    trouble(owner)
+
+    for column in range(1, 6):
+        found = [one.pk for one in rows_of(browser.get(f"/console/instances/instance/?o={column}"))]
+        assert sorted(found) == sorted(Instance.objects.values_list("pk", flat=True)), column
