@@ -16,6 +16,7 @@ APPS = ["polling", "events", "instances", "connectors"]
 # What talks to servers of ours, of the demo or of the tests only, and never to an address somebody else chose.
 NOT_OUTBOUND = {
     "config/demo.py",  # drives the demo over its own loopback ports
+    "config/ready.py",  # asks its own web server whether it answers
     "config/stack.py",  # asks whether its own socket and port are free
     "connectors/sandbox",  # is a server
     "events/receiver.py",  # is a server
