@@ -18,6 +18,8 @@ HOSTILE = (
     f"'); {FLAG}=6; (' javascript:{FLAG}=7"
 )
 """What runs if it is taken for markup, for an expression of Alpine or for part of a script."""
+CONFIDENTIAL = "not-for-viewers"
+"""Stands in records and in what receivers answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,12 @@ def lived_in(
     client: Client, sandbox: Sandbox, receiver: Receiver, polling: dict[str, Any], help_desk: dict[str, Any]
 ) -> Household:
     """`polling` and `help_desk` are bodies that make an instance each."""
-    receiver.behave(status=500, body=HOSTILE, headers={"Content-Type": "text/html"}, times=1)
+    receiver.behave(status=500, body=HOSTILE + CONFIDENTIAL, headers={"Content-Type": "text/html"}, times=1)
     polling = client.post("/instances", polling | {"name": f"CRM {HOSTILE}", "tags": [HOSTILE, "demo"]})
     help_desk = client.post("/instances", help_desk | {"name": "Help desk", "tags": ["demo"]})
     sandbox.contacts.edit(3, firstName=HOSTILE[:40], title=HOSTILE[:60], nickName=f"javascript:{FLAG}=8")
-    sandbox.contacts.add(firstName="Zoë", lastName="O'Brien")
-    sandbox.tickets.edit(5, summary=HOSTILE[:100])
+    sandbox.contacts.add(firstName=CONFIDENTIAL, lastName="O'Brien")
+    sandbox.tickets.edit(5, summary=HOSTILE[: 100 - len(CONFIDENTIAL)] + CONFIDENTIAL)
     eventually(lambda: len(receiver.accepted) >= 3)
     client.post("/replays", {"instanceId": polling["id"], "from": "2026-01-01T00:00:00Z", "to": "2126-01-01T00:00:00Z"})
     return Household(polling, help_desk, sandbox, receiver)

@@ -15,7 +15,7 @@ def test_who_signs_in_goes_on_where_they_wanted_to_but_never_to_another_site(vis
     visitor = visit(width=PHONE, who=None)
     page = visitor.open("events/event/")
     visitor.try_to_sign_in(OWNER, "not the password")
-    visitor.sees("Please enter")
+    visitor.sees("The e-mail address or the password is wrong.")
     assert findings(page) == []
     visitor.sign_in(OWNER, PASSWORD)
     assert page.url == f"{console}events/event/"

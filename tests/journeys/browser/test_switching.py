@@ -52,7 +52,7 @@ def test_provider_that_refuses_is_quoted_beside_the_switch_that_stays_as_it_was(
     visitor.sees("Not switched on")
     visitor.sees("The provider said")
     expect(switch).not_to_be_checked()
-    assert not visitor.is_too_wide()
+    assert visitor.fits()
 
     sandbox.behave_well()
     switch.click()

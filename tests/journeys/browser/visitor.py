@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Response, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Response, TimeoutError, expect
 
 PHONE, DESK = 390, 1440
 """Widths of windows."""
 SECONDS = 20
 """How long a page of a busy machine may take to become what a story waits for."""
+FITS = "() => document.documentElement.scrollWidth <= window.innerWidth + 1"
 
 expect.set_options(timeout=SECONDS * 1000)
 
@@ -61,9 +63,12 @@ class Visitor:
         expect(found).to_be_visible()
         return found
 
-    def is_too_wide(self) -> bool:
-        """Whether the page, not only a table in its box, scrolls sideways."""
-        return bool(self.page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"))
+    def fits(self) -> bool:
+        """Whether the page, not counting a table in its box, scrolls up and down only. Charts take a moment."""
+        with suppress(TimeoutError):
+            self.page.wait_for_function(FITS, timeout=2000)
+            return True
+        return False
 
     def keep_a_picture(self, folder: Path) -> list[Path]:
         """Of a story that failed: how the page looked, and what it was made of."""
