@@ -14,6 +14,13 @@ document.addEventListener("alpine:initialized", () => setTimeout(() => {
   if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
 }));
 
+// On a phone the tab that is open may lie beyond the edge.
+document.addEventListener("alpine:initialized", () => setTimeout(() => {
+  const open = document.querySelector(".console-tabs [aria-current]");
+  const tabs = open?.parentElement;
+  if (tabs && tabs.scrollWidth > tabs.clientWidth) tabs.scrollLeft += open.getBoundingClientRect().right - tabs.getBoundingClientRect().right + 48;
+}));
+
 // "3 minutes ago" stays true while a page is open; `instances/console/moments.py` says it the same way.
 const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
 
