@@ -47,13 +47,13 @@ def test_queue_that_nobody_works_on_is_named_on_every_page(visit, stack: Stack):
                 "UPDATE instances_heartbeat SET seen_at = now() - interval '1 hour' WHERE queue = 'polling'"
             )
         visitor.open("events/event/")
-        return page.get_by_text("Polling stands still").is_visible()
+        return bool(page.get_by_text("Polling stands still").is_visible())
 
     eventually(is_named_once_it_was_silent, seconds=30)
     assert visitor.fits()
 
     def is_gone() -> bool:
         visitor.open()
-        return page.get_by_text("Polling stands still").count() == 0
+        return bool(page.get_by_text("Polling stands still").count() == 0)
 
     eventually(is_gone, seconds=30, every=1)
