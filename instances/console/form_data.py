@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
@@ -104,10 +104,9 @@ def typed(post: QueryDict, fields: Iterable[FormField], initial: Initial) -> Typ
             values[one.key] = _text(initial.values.get(one.key, "") if sent is None else sent)
         if one.may_be_removed and REMOVE + one.key in post:
             removed.add(one.key)
-    tags = (tag.strip() for tag in _text(post.get(TAGS, "")).splitlines())
     return Typed(
-        name=_text(post.get(NAME, "")).strip(),
-        tags=tuple(dict.fromkeys(tag for tag in tags if tag)),
+        name=_line(_text(post.get(NAME, ""))),
+        tags=_lines(_text(post.get(TAGS, ""))),
         values=values,
         removed=frozenset(removed),
     )
@@ -133,10 +132,29 @@ def wanted(typed: Typed, fields: Iterable[FormField], initial: Initial, *, is_ne
     if is_new:
         return Wanted(name=typed.name, tags=typed.tags or None, configuration=configuration)
     return Wanted(
-        name=typed.name if typed.name != initial.name else None,
-        tags=typed.tags if typed.tags != initial.tags else None,
+        name=typed.name if _line(typed.name) != _line(initial.name) else None,
+        tags=typed.tags if _listed(typed.tags) != _listed(initial.tags) else None,
         configuration=configuration,
     )
+
+
+def overtaken(wanted: Wanted, typed: Typed, *, initial: Initial, now: Initial) -> tuple[list[str], Initial]:
+    """What is about to change that somebody else has changed, to something else, since the form was drawn.
+
+    The other value counts as seen from then on: with it, who sends the same again means it.
+    """
+    found = []
+    if wanted.name is not None and now.name not in (initial.name, wanted.name):
+        found, initial = [NAME], replace(initial, name=now.name)
+    if wanted.tags is not None and now.tags not in (initial.tags, wanted.tags):
+        found, initial = [*found, TAGS], replace(initial, tags=now.tags)
+    others = [
+        key
+        for key in wanted.configuration
+        if key in now.values and now.values[key] not in (initial.values.get(key, ""), typed.values[key])
+    ]
+    values = {**initial.values, **{key: now.values[key] for key in others}}
+    return [*found, *others], replace(initial, values=values)
 
 
 def _text(sent: str) -> str:
@@ -144,10 +162,25 @@ def _text(sent: str) -> str:
     return sent.replace("\x00", "").replace("\r\n", "\n")
 
 
+def _line(text: str) -> str:
+    """As a box of one line holds it."""
+    return text.replace("\r", "").replace("\n", "").strip()
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    tags = (tag.strip() for tag in text.replace("\r", "\n").split("\n"))
+    return tuple(dict.fromkeys(tag for tag in tags if tag))
+
+
+def _listed(tags: Sequence[str]) -> tuple[str, ...]:
+    """As a box with a line for each holds them."""
+    return _lines("\n".join(tags))
+
+
 def _is_same(one: FormField, text: str, before: str) -> bool:
     if one.kind == "pollers":
         return text.strip() == before.strip() or indented(text) == indented(before)
-    return text.strip() == before.strip()
+    return _line(text) == _line(before)
 
 
 def _on_the_wire(one: FormField, text: str) -> object:

@@ -42,7 +42,7 @@ class Problem:
         return text[:1].upper() + text[1:] if text.partition(" ")[0].isalpha() else text
 
 
-def problems_of(wanted: Wanted, before: Configuration, *, is_new: bool, typed_so_far: bool = False) -> list[Problem]:
+def problems_of(wanted: Wanted, before: Configuration, *, typed_so_far: bool = False) -> list[Problem]:
     """All at once, asking nobody. With `typed_so_far`, what is still missing is no problem yet."""
     found = [] if typed_so_far else list(_labels(wanted))
     good: dict[str, object] = {}

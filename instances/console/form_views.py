@@ -17,7 +17,6 @@ from django.urls import URLPattern, path, reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
-from connectors import configuration_entries as keys
 from connectors import registry
 from connectors.element import Element
 from connectors.errors import ConnectorError
@@ -77,7 +76,7 @@ def form_view(request: HttpRequest, **which: Any) -> HttpResponse:
         return form
     if request.method != "POST":
         return _form_page(request, form, instance_form.drawn(form))
-    sent = instance_form.sent(form, request.POST)
+    sent = instance_form.with_overtaken(form, instance_form.sent(form, request.POST))
     if not form.is_new and sent.wanted.is_empty and not sent.problems:
         messages.info(request, "Nothing was changed.")
         return _gone_to(request, "change", form.instance)
@@ -230,10 +229,8 @@ def _context(form: Form, sent: Sent, *, has_secrets: bool = False) -> dict[str, 
         "request_text": form_request.curl(
             sent.wanted, form.fields, element=form.element, instance=form.instance, has_secrets=has_secrets
         ),
-        "initial": "" if form.is_new else form.initial.text(),
         "query": f"?{REAUTHENTICATE}" if form.is_reauthentication else "",
         "form_url": reverse(f"admin:instances_instance_{which}", args=args),
-        "has_event_choice": any(one.key == keys.VENDOR_TYPE for one in fields),
     }
 
 

@@ -44,6 +44,8 @@ class Sent:
 
     typed: Typed
     wanted: Wanted
+    initial: Initial
+    """For the page to send back: what it was drawn with, and what was told since."""
     problems: Sequence[Problem] = ()
 
 
@@ -100,17 +102,31 @@ def sent(form: Form, post: QueryDict, *, typed_so_far: bool = False) -> Sent:
     if form.is_reauthentication:
         typed = replace(typed, name=initial.name, tags=initial.tags)
     wanted = form_data.wanted(typed, form.fields, initial, is_new=form.is_new)
-    problems = form_problems.problems_of(wanted, form.before, is_new=form.is_new, typed_so_far=typed_so_far)
+    problems = form_problems.problems_of(wanted, form.before, typed_so_far=typed_so_far)
     if form.is_reauthentication and not typed_so_far:
         problems += _secrets_not_typed(form, wanted, problems)
-    return Sent(typed=typed, wanted=wanted, problems=problems)
+    return Sent(typed=typed, wanted=wanted, initial=initial, problems=problems)
+
+
+def with_overtaken(form: Form, sent: Sent) -> Sent:
+    """The same, with a problem for everything that would replace what somebody else has just changed."""
+    overtaken, initial = form_data.overtaken(sent.wanted, sent.typed, initial=sent.initial, now=form.initial)
+    problems = [
+        Problem(
+            key=key,
+            message=f"{key}: somebody else changed this meanwhile. "
+            "Save again to put yours in its place, or open the page anew to see theirs",
+        )
+        for key in overtaken
+    ]
+    return replace(sent, initial=initial, problems=[*sent.problems, *problems])
 
 
 def drawn(form: Form) -> Sent:
     """The form before anybody typed."""
     typed = replace(form_data.drawn(form.fields), name=form.initial.name, tags=form.initial.tags)
     wanted = form_data.wanted(typed, form.fields, form.initial, is_new=form.is_new)
-    return Sent(typed=typed, wanted=wanted)
+    return Sent(typed=typed, wanted=wanted, initial=form.initial)
 
 
 def save(form: Form, wanted: Wanted, *, user: User) -> Instance:

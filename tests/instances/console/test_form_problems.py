@@ -26,7 +26,6 @@ def test_everything_is_told_at_once_at_its_field() -> None:
     problems = form_problems.problems_of(
         wanted({"company": "acme", keys.CALLBACK_URL: "ftp://a.example", keys.REFRESH_INTERVAL: "soon"}, name=""),
         BLANK,
-        is_new=True,
     )
 
     assert [one.key for one in problems] == [
@@ -46,7 +45,7 @@ def test_everything_is_told_at_once_at_its_field() -> None:
 def test_what_is_not_typed_yet_is_no_problem_yet() -> None:
     sent = wanted({keys.POLLER_CONFIGURATION: '{\n"contacts": {]'}, name="")
 
-    problems = form_problems.problems_of(sent, BLANK, is_new=True, typed_so_far=True)
+    problems = form_problems.problems_of(sent, BLANK, typed_so_far=True)
 
     assert [(one.key, one.at_field) for one in problems] == [
         (keys.POLLER_CONFIGURATION, "Is not JSON at line 2, column 14")
@@ -67,7 +66,7 @@ def test_what_is_not_typed_yet_is_no_problem_yet() -> None:
     ids=lambda sent: next(iter(sent)),
 )
 def test_words_are_those_of_the_api(api, sent) -> None:
-    [problem] = form_problems.problems_of(wanted(CONNECTWISE | sent), BLANK, is_new=True)
+    [problem] = form_problems.problems_of(wanted(CONNECTWISE | sent), BLANK)
 
     answer = api.post("/instances", {"element": {"key": CRM.key}, "name": "Acme", "configuration": CONNECTWISE | sent})
     assert answer.status_code == 400

@@ -45,6 +45,11 @@ def edit(instance: Instance) -> str:
     return f"{LIST}{instance.pk}/edit/"
 
 
+def drawn_with(page: Any) -> str:
+    """What the form says that it was drawn with."""
+    return html.unescape(page.content.decode().partition('name="initial" value="')[2].partition('"')[0])
+
+
 def actions() -> list[tuple[str, str]]:
     return list(AuditEntry.objects.filter(through="console").order_by("id").values_list("action", "detail"))
 
@@ -130,8 +135,7 @@ def test_what_is_typed_so_far_gets_its_request_and_advice(console, filled, sandb
 
 def test_edit_changes_what_was_changed_and_the_log_names_it_without_values(console, created) -> None:
     api_changed = {"callback_url": "https://new.example/"}
-    page = console.get(edit(created))
-    initial = html.unescape(page.content.decode().partition('name="initial" value="')[2].partition('"')[0])
+    initial = drawn_with(console.get(edit(created)))
     Instance.objects.filter(pk=created.pk).update(**api_changed)
 
     answer = console.post(
@@ -152,6 +156,23 @@ def test_edit_changes_what_was_changed_and_the_log_names_it_without_values(conso
     assert f"remove:{keys.SIGNATURE_KEY}" in page
     console.post(edit(created), {"instance-name": "Acme North", "instance-tags": "Acme", keys.EVENTS_ENABLED: ""})
     assert len(actions()) == 1
+
+
+@pytest.mark.parametrize("headers", [HTMX, {}], ids=["script", "no script"])
+def test_what_somebody_else_changed_meanwhile_is_replaced_by_nobody_who_does_not_know(
+    console, created, headers
+) -> None:
+    initial = drawn_with(console.get(edit(created)))
+    Instance.objects.filter(pk=created.pk).update(callback_url="https://new.example/", tags=["theirs"])
+    mine = {"instance-name": "Acme", "instance-tags": "mine", keys.CALLBACK_URL: "", "company": ""}
+
+    page = console.post(edit(created), mine | {"initial": initial}, headers=headers)
+    assert "Somebody else changed this meanwhile" in said(page)
+    again = mine | {"company": configuration_of(created).entries["company"]}
+    assert console.post(edit(created), again | {"initial": drawn_with(page)}).status_code == 302
+
+    created.refresh_from_db()
+    assert (created.tags, created.callback_url) == (["mine"], "https://new.example/")
 
 
 def test_stored_secret_does_not_follow_to_another_host(console, created, sandbox) -> None:
