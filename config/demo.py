@@ -246,6 +246,11 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
         f"  curl -H 'Authorization: {headers['Authorization']}' {base_url}/elements/api-v2/instances\n"
         f'  curl -X PATCH -d \'{{"title": "Boss"}}\' {sandbox_url}/_sandbox/contacts/{contacts[0]["id"]}\n'
         f'  curl -X POST -d \'{{"status": 500, "times": 3}}\' {receiver_url}/_receiver/behave   # fail thrice\n'
+        "\nAn instance of your own takes the sandbox's\n"
+        f"  baseUrl {sandbox['baseUrl']}   company {sandbox['company']}\n"
+        f"  public.key {sandbox['publicKey']}   private.key {sandbox['privateKey']}\n"
+        f"and a receiver that prints what it gets to {environment.var_dir() / 'logs' / 'receiver.log'}:\n"
+        f"  event.notification.callback.url {receiver_url}/callback   event.notification.signature.key {key}\n"
         f"\nConsole: {base_url}/console/   login {LOGIN}   password {password}"
     )
 
