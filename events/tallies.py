@@ -1,8 +1,9 @@
 """How many events and attempts each organization had, by time: counted once a minute, so that charts count nothing.
 
 A run counts what is new and the last minutes again, for what was committed late. The rows themselves say how far it
-had got, so it makes no difference how long nobody ran it, or who died over it. Five minutes are counted at a time, and
-made into hours later: a month of an organization is some 700 rows.
+had got, so it makes no difference how long nobody ran it, or who died over it: one of noughts is written where nothing
+happened, or quiet times would be counted again after their events were forgotten. Five minutes are counted at a time,
+and made into hours later: a month of an organization is some 700 rows.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def count() -> None:
                 return
             cursor.execute("DELETE FROM events_activitytally WHERE starts_at >= %b AND starts_at < %b", [since, until])
             cursor.execute(_COUNT, [BUCKET, since, until, BUCKET, since, until])
+            cursor.execute(_COUNTED, [until - BUCKET])
             hours_until = _floor(now - _ROLLED_UP_AFTER, _HOUR)
             # Rows that wait to be made into hours are at most so much older than what is counted now.
             cursor.execute(_ROLL_UP, [min(since, hours_until) - 2 * _ROLLED_UP_AFTER, hours_until])
@@ -111,6 +113,11 @@ SELECT organization_id, starts_at, sum(events), sum(delivered), sum(failed) FROM
 ) AS counted
 WHERE organization_id IS NOT NULL GROUP BY 1, 2
 """  # noqa: S608
+
+_COUNTED = """
+INSERT INTO events_activitytally (organization_id, starts_at, events, delivered, failed)
+SELECT min(id), %b::timestamptz, 0, 0, 0 FROM instances_organization HAVING count(*) > 0 ON CONFLICT DO NOTHING
+"""
 
 _ROLL_UP = """
 WITH gone AS (

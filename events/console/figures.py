@@ -46,7 +46,9 @@ def from_providers(scope: Scope) -> list[Figure]:
 
 
 def _failures(scope: Scope, *, now: datetime) -> Iterator[Figure]:
-    found = tallies.of(scope.organization_id, since=now - DAY, until=now, step=timedelta(hours=1))
+    hour = timedelta(hours=1)
+    # As the chart below has it: this hour and the 23 before it.
+    found = tallies.of(scope.organization_id, since=now - DAY + hour, until=now, step=hour)
     failed, made = sum(one.failed for one in found), sum(one.failed + one.delivered for one in found)
     share = failed / made if made else 0
     tone = BAD if share > TOO_MANY_FAILURES else WARNING if share > MANY_FAILURES else GOOD if made else PLAIN

@@ -66,6 +66,7 @@ def test_counting_goes_on_where_it_had_got_to_however_long_nobody_did_it(instanc
     happen(instance, ago=3 * DAY)
     tallies.count()
     # As a run leaves it that died between five minutes and their hour, three days ago.
+    ActivityTally.objects.filter(events=0).delete()
     hour = ActivityTally.objects.get()
     happen(instance, ago=3 * DAY - timedelta(minutes=1))
     happen(instance, ago=2 * DAY)
@@ -73,7 +74,7 @@ def test_counting_goes_on_where_it_had_got_to_however_long_nobody_did_it(instanc
     tallies.count()
 
     assert total(instance) == (3, 3, 0)
-    assert ActivityTally.objects.filter(starts_at__gte=hour.starts_at).count() in (2, 3)
+    assert ActivityTally.objects.filter(starts_at__gte=hour.starts_at, events__gt=0).count() in (2, 3)
 
 
 def test_minutes_become_hours_and_a_month_is_kept(instance: Instance) -> None:
@@ -87,7 +88,19 @@ def test_minutes_become_hours_and_a_month_is_kept(instance: Instance) -> None:
     tallies.count()
 
     # Counting goes back to where the old row stood, and forgets it.
-    assert [(one.starts_at, one.events) for one in ActivityTally.objects.all()] == [(begin, 12)]
+    assert [(one.starts_at, one.events) for one in ActivityTally.objects.filter(events__gt=0)] == [(begin, 12)]
+
+
+def test_what_was_counted_stays_when_its_events_are_forgotten_and_nothing_happens_any_more(instance: Instance) -> None:
+    for ago in (20 * DAY, 19 * DAY, 2 * HOUR):
+        happen(instance, ago=ago)
+    tallies.count()
+    Event.objects.all().delete()
+
+    for _ in range(3):
+        tallies.count()
+
+    assert total(instance) == (3, 3, 0)
 
 
 def test_each_organization_has_its_own_and_the_platform_has_all(instance: Instance, stranger) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from events import tallies
 from events.models import (
+    ActivityTally,
     Callback,
     Circuit,
     Delivery,
@@ -104,6 +105,9 @@ def test_each_number_leads_to_as_many_rows(browser: Client, owner: User, strange
     trouble(owner)
     trouble(stranger)
     tallies.count()
+    this_hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    too_old = {"starts_at": this_hour - timedelta(hours=24), "events": 99, "delivered": 99, "failed": 0}
+    ActivityTally.objects.create(organization=owner.organization, **too_old)
 
     found = figures(browser)
 
