@@ -12,6 +12,11 @@ class Migration(migrations.Migration):
     dependencies = [("events", "0007_delivery_lanes"), ("instances", "0005_console")]
 
     operations = [
+        # First: if it fails, the index is all that is left behind, and has to be dropped before the next try.
+        AddIndexConcurrently(
+            model_name='deliveryattempt',
+            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['started_at'], name='attempts_by_time'),
+        ),
         migrations.CreateModel(
             name='ActivityTally',
             fields=[
@@ -26,9 +31,5 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('organization', 'starts_at'), name='one_tally_each')],
                 'indexes': [models.Index(fields=['starts_at'], name='tallies_by_time')],
             },
-        ),
-        AddIndexConcurrently(
-            model_name='deliveryattempt',
-            index=django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=['started_at'], name='attempts_by_time'),
         ),
     ]
