@@ -140,6 +140,13 @@ def start(*, job_id: int) -> None:
         job.save(update_fields=["next_run_at", "is_active", "stopped_reason", "failures"])
 
 
+def may_be_called(job: Job) -> bool:
+    """Whether its user may make the call, as the hub API has it: viewers are shown no records."""
+    user = job.user
+    is_ours = user.is_active and user.organization_id == job.instance.organization_id
+    return is_ours and user.role != User.VIEWER
+
+
 def run_now(*, job_id: int) -> bool:
     """Make it due, besides its times. False: it is stopped, and stays so."""
     return Job.objects.filter(pk=job_id, is_active=True).update(next_run_at=Now()) > 0
@@ -160,7 +167,7 @@ def _under(claim: JobClaim) -> Any:
 
 
 _MAY_RUN = Q(
-    Q(method="GET") | ~Q(user__role=User.VIEWER),
+    ~Q(user__role=User.VIEWER),
     instance__is_disabled=False,
     user__is_active=True,
     user__organization=F("instance__organization"),
@@ -173,7 +180,7 @@ _CLAIM = """
         JOIN instances_instance instance ON instance.id = job.instance_id AND NOT instance.is_disabled
         JOIN instances_user caller ON caller.id = job.user_id AND caller.is_active
             AND caller.organization_id = instance.organization_id
-            AND (caller.role <> %(viewer)s OR job.method = 'GET')
+            AND caller.role <> %(viewer)s
         WHERE job.is_active AND job.next_run_at <= statement_timestamp()
             AND (job.leased_until IS NULL OR job.leased_until <= statement_timestamp())
         ORDER BY job.next_run_at, job.id LIMIT %(limit)s FOR UPDATE OF job SKIP LOCKED

@@ -26,7 +26,7 @@ from polling.models import Job
 def state_of(job: Job) -> str:
     if not job.is_active:
         return "stopped"
-    if job.instance.is_disabled:
+    if job.instance.is_disabled or not jobs.may_be_called(job):
         return "waiting"
     return "failing" if job.failures else "active"
 
@@ -47,6 +47,7 @@ def show(request: HttpRequest, job: Job) -> HttpResponse:
         job=job,
         state=state_of(job),
         last_status=status_badge(job),
+        may_be_called=jobs.may_be_called(job),
         may_operate=may_operate(request),
         sees_bodies=may_see_bodies(request),
         query=sorted(job.query.items()) if may_see_bodies(request) else [],
@@ -65,6 +66,8 @@ def act(request: HttpRequest, pk: int, action: str) -> HttpResponse:
 def _run(request: HttpRequest, job: Job) -> HttpResponse:
     if job.instance.is_disabled:
         messages.warning(request, "The instance is disabled: its jobs wait until it is enabled.")
+    elif not jobs.may_be_called(job):
+        messages.warning(request, f"It waits: {job.user.email} may not make the call any more.")
     elif jobs.run_now(job_id=job.pk):
         _note(request, job, "asked for a run of a job")
         doorbell.ring(doorbell.JOBS)

@@ -162,8 +162,7 @@ def test_a_job_with_no_further_moment_ends_after_its_last_run(make, sandbox):
 @pytest.mark.parametrize(
     ("method", "change", "is_run"),
     [
-        ("GET", {"role": User.VIEWER}, True),
-        ("DELETE", {"role": User.VIEWER}, False),
+        ("GET", {"role": User.VIEWER}, False),
         ("GET", {"is_active": False}, False),
         ("GET", {"organization": None}, False),
     ],

@@ -97,6 +97,16 @@ def test_a_job_that_has_no_further_time_says_so(client, owner, job):
     assert not Job.objects.get().is_active
 
 
+def test_a_job_of_somebody_who_may_not_make_the_call_any_more_waits_and_says_so(client, owner, colleague, job):
+    Job.objects.update(user=colleague, next_run_at=timezone.now())
+    User.objects.filter(pk=colleague.pk).update(role=User.VIEWER)
+    client.force_login(owner)
+
+    assert f"in the name of {colleague.email}, who may not" in client.get(f"{PAGE}{job.pk}/change/").content.decode()
+    assert f"{colleague.email} may not" in client.post(f"{PAGE}{job.pk}/run/", follow=True).content.decode()
+    assert done() == []
+
+
 def test_jobs_of_a_disabled_instance_wait(client, owner, job):
     Instance.objects.update(is_disabled=True)
     client.force_login(owner)
