@@ -17,6 +17,7 @@ from events.callback_claims import take_turn
 from events.ledger import Confirmation, SeenVersion
 from events.models import Event, SeenChange
 from events.record import record
+from instances import heartbeats
 from instances.models import Instance
 from polling import schedule
 from polling.changes import CREATION, decide_page, is_under_way
@@ -169,7 +170,9 @@ class Reading:
         self.unstamped, self.settled, self.met, self.size = [], [], {}, 0
 
     def keep_lease(self) -> None:
-        """Renew the lease before it gets short. Raises LostLease."""
+        """Renew the lease before it gets short, between transactions. Raises LostLease."""
+        # Reads of very many pages may keep every thread of a worker from all other tasks.
+        heartbeats.note("polling")
         if time.monotonic() - self.leased_at > RENEW_AFTER_SECONDS:
             schedule.renew(self.claim)
             self.leased_at = time.monotonic()

@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 from connectors.change import CREATED, UPDATED
 from connectors.sandbox import Sandbox
 from events.models import Event
-from instances import provisioning
-from instances.models import Instance
+from instances import heartbeats, provisioning
+from instances.models import Heartbeat, Instance
 from polling import schedule, tasks
 from polling.models import PollCursor
 from tests.polling.conftest import configuration_for, polling
@@ -74,6 +74,16 @@ def test_a_poll_that_finds_nothing_keeps_the_watermark(instance, sandbox):
 
     assert cursor_of(instance).watermark == before
     assert cursor_of(instance).last_polled_at is not None
+
+
+def test_a_worker_is_seen_while_it_reads(instance):
+    heartbeats.begin()
+    try:
+        poll(instance)
+    finally:
+        heartbeats.end()
+
+    assert Heartbeat.objects.get().queue == "polling"
 
 
 def test_a_poll_delay_looks_further_back(connect, sandbox):
