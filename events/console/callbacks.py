@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from events import callback_upkeep
 from events.console.capped import CappedPaginator
+from events.console.readable import readable
 from events.models import Callback, Inbox
 from instances import audit
 from instances.console.badges import badge
@@ -24,8 +24,6 @@ from instances.console.lists import OfOneOrganization, may_operate, may_see_bodi
 from instances.console.moments import ago
 from instances.console.page import instance_page
 
-LONGEST_BODY = 200_000
-"""Characters that a page shows."""
 MEANS = {
     Callback.WAITING: "It is stored, and a worker turns it into an event within seconds.",
     Callback.DONE: "It has been dealt with. What is done keeps no body: the event has it.",
@@ -87,7 +85,7 @@ class CallbackAdmin(OfOneOrganization):
         if request.method == "POST" or not self.has_view_permission(request, callback):
             raise PermissionDenied
         sees = may_see_bodies(request)
-        body = _readable(bytes(callback.body)) if sees else ""
+        body, is_cut = readable(bytes(callback.body)) if sees else ("", False)
         if body:
             _note(request, [callback], "looked at the body of a callback")
         is_parked = callback.state == Callback.PARKED
@@ -99,8 +97,8 @@ class CallbackAdmin(OfOneOrganization):
             callback=callback,
             means=MEANS[callback.state],
             sees_body=sees,
-            body=body[:LONGEST_BODY],
-            is_cut=len(body) > LONGEST_BODY,
+            body=body,
+            is_cut=is_cut,
             is_parked=is_parked,
             may_change=is_parked and may_operate(request),
             is_listening=not is_parked or _is_listening(callback),
@@ -159,17 +157,6 @@ class CallbackAdmin(OfOneOrganization):
     @admin.display(description="Received")
     def received(self, callback: Callback) -> SafeString:
         return ago(callback.received_at)
-
-
-def _readable(body: bytes) -> str:
-    """As text; JSON with a line for each member."""
-    text = body.decode(errors="replace")
-    if len(text) > LONGEST_BODY:
-        return text
-    try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _try_again(request: HttpRequest, callbacks: list[Callback]) -> int:

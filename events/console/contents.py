@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from events.console.readable import encodable
+
 LOOKED_AT = 8192
 """Bytes. The changes come before the records."""
 # Inside a JSON string its quotes would be escaped, so nobody's name for something can look like it.
@@ -45,10 +47,10 @@ def changes(head: bytes) -> list[Told]:
     while text[at : at + 1] == "{":
         try:
             entry, at = decoder.raw_decode(text, at)
-        except ValueError:  # the bytes end here
+        except (ValueError, RecursionError):  # the bytes end here, or nobody meant them to be read
             break
         told.append(
-            Told(*(str(entry.get(name, "")) for name in ("eventType", "objectType", "objectId", "date"))),
+            Told(*(encodable(str(entry.get(name, ""))) for name in ("eventType", "objectType", "objectId", "date"))),
         )
         if text[at : at + 1] == ",":
             at += 1

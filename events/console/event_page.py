@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from contextlib import suppress
-
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -13,14 +10,13 @@ from django.views.decorators.http import require_POST
 from events.console import contents, stories
 from events.console.crumbs import Crumb
 from events.console.long_list import PART
+from events.console.readable import readable
 from events.models import Delivery, Event
 from events.provenance import provenance_of
 from instances import audit
 from instances.console.lists import may_operate, may_see_bodies
 from instances.console.page import page
 
-LONGEST_BODY = 200_000
-"""Characters of a notification that a page shows."""
 FOUND_BY = {
     "poll": "A poll found it; no callback told of it",
     "webhook": "A callback of the provider told of it",
@@ -57,7 +53,7 @@ def show(request: HttpRequest, event: Event) -> HttpResponse:
 def body(request: HttpRequest, event: Event) -> HttpResponse:
     """The notification as text, whatever is in it. Looking at it is noted."""
     _note(request, event, action="looked at a notification")
-    text, is_cut = pretty(bytes(event.body))
+    text, is_cut = readable(bytes(event.body))
     if request.headers.get("HX-Request"):
         return TemplateResponse(request, "console/events/body.html", {"body": text, "is_cut": is_cut})
     return page(
@@ -85,14 +81,6 @@ def download(request: HttpRequest, event: Event) -> HttpResponse:
             "Content-Security-Policy": "default-src 'none'; sandbox",
         },
     )
-
-
-def pretty(body: bytes) -> tuple[str, bool]:
-    """Indented, or as it is where it is no JSON; and whether it was cut."""
-    text = body.decode(errors="replace")
-    with suppress(ValueError, RecursionError):  # nobody reads deeper than that anyway
-        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    return text[:LONGEST_BODY], len(text) > LONGEST_BODY
 
 
 def _note(request: HttpRequest, event: Event, *, action: str) -> None:

@@ -20,6 +20,9 @@ def test_changes_are_read_whole_or_not_at_all(owner, sink):
     end = body.index(b'"objectType"')
     assert changes(body[:end]) == []
     assert changes(b"") == changes(b'{"news": "hello"}') == []
+    (half,) = changes(b'{"events":[{"objectId":"\\udfff"}]}')
+    assert half.object_id.encode() == b"\\udfff"
+    assert changes(b'{"events":[' + b'{"a":' * 1600) == []
 
 
 def test_a_name_that_looks_like_changes_is_not_taken_for_them():
