@@ -76,6 +76,7 @@ def events(asked: Asked) -> Found:
         values = _values(asked, table="events_event", most=most)
         if asked.ids is not None:
             cursor.execute(_EVENTS_BY_ID, values)
+            cursor.execute(_EVENTS_PICKED, {**values, "ids": _ids(cursor)})
             return _page(_ids(cursor), looked_to=None)
         cursor.execute(_EVENTS_OF_INSTANCE if asked.instance_id else _EVENTS_LAST_WRITTEN, values)
         ids = _ids(cursor)
@@ -94,6 +95,8 @@ def deliveries(asked: Asked) -> Found:
         values = _values(asked, table="events_delivery", most=most)
         if asked.ids is not None:
             cursor.execute(_DELIVERIES_BY_ID, values)
+            if asked.error:
+                cursor.execute(_DELIVERIES_PICKED, {**values, "ids": _ids(cursor)})
             return _page(_ids(cursor), looked_to=None)
         is_narrow = asked.instance_id is not None or asked.subscription_id is not None
         ids: list[int] = []
@@ -164,7 +167,7 @@ _IN_RANGE = "id < %(before)s AND id >= %(lowest)s"
 _EVENTS_BY_ID = f"""
 SELECT id FROM events_event WHERE id = ANY(%(ids)s) AND {_IN_RANGE} AND {_IN_TIME}
     AND (%(instance)s::bigint IS NULL OR instance_id = %(instance)s)
-ORDER BY id DESC LIMIT %(page)s
+    AND (%(element)s = '' OR instance_id IN (SELECT id FROM instances_instance WHERE element_key = %(element)s))
 """  # noqa: S608
 
 _EVENTS_OF_INSTANCE = f"""
@@ -215,13 +218,16 @@ WHERE (%(source)s = '' OR event.source = %(source)s)
 ORDER BY event.id DESC LIMIT %(page)s
 """
 
+_RETRYING = "(NOT %(retrying)s OR first_failed_at IS NOT NULL)"
+
 _DELIVERIES_BY_ID = f"""
 SELECT id FROM events_delivery
 WHERE (id = ANY(%(ids)s) OR event_id = ANY(%(ids)s)) AND {_IN_RANGE} AND {_IN_TIME} AND state = ANY(%(states)s)
+    AND {_RETRYING} AND (%(subscription)s::bigint IS NULL OR subscription_id = %(subscription)s)
+    AND (%(instance)s::bigint IS NULL
+        OR subscription_id IN (SELECT id FROM events_subscription WHERE instance_id = %(instance)s))
 ORDER BY id DESC LIMIT %(page)s
 """  # noqa: S608
-
-_RETRYING = "(NOT %(retrying)s OR first_failed_at IS NOT NULL)"
 
 _DELIVERIES_LAST_WRITTEN = f"""
 SELECT id FROM (

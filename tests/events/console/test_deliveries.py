@@ -68,6 +68,12 @@ def test_filters_find_deliveries_and_are_carried_over_to_replays(owner, instance
     assert ids(client.get(f"{LIST}?from=2090-01-01")) == []
     assert ids(client.get(f"{LIST}?from=2020-01-01&state=delivered")) == [delivered]
     assert fresh in ids(client.get(f"{LIST}?q={fresh}"))
+    assert ids(client.get(f"{LIST}?q={failed}&state=retrying&error=http_5xx")) == [failed]
+    assert fresh not in ids(client.get(f"{LIST}?q={fresh}&state=retrying"))
+    assert ids(client.get(f"{LIST}?q={failed}&error=tls")) == []
+    other = make_instance(owner, "")
+    assert ids(client.get(f"{LIST}?q={fresh}&subscription__instance={other.pk}")) == []
+    assert ids(client.get(f"{LIST}?q={fresh}&subscription=999999999")) == []
     assert ids(client.get(f"{LIST}?before={fresh}")) == [failed, delivered]
     assert ids(client.get(f"{LIST}?subscription={deliveries[0].subscription_id}&state=delivered")) == [delivered]
     assert ids(client.get(f"{LIST}?subscription=999999999")) == []

@@ -73,6 +73,9 @@ def test_filters_and_search_find_events(owner, instance, sink):
     assert ids(client.get(f"{LIST}?from=nonsense")) == [posted.pk, waiting.pk, sent.pk]
     assert ids(client.get(f"{LIST}?q={sent.pk}")) == [sent.pk]
     assert ids(client.get(f"{LIST}?q=2&instance={instance.pk}")) == [waiting.pk]
+    assert ids(client.get(f"{LIST}?q={sent.pk}&status=delivered&element={instance.element_key}")) == [sent.pk]
+    assert ids(client.get(f"{LIST}?q={sent.pk}&status=undelivered")) == []
+    assert ids(client.get(f"{LIST}?q={sent.pk}&element=connectwisehd")) == []
     assert ids(client.get(f"{LIST}?q=no+such")) == []
 
 
