@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from time import monotonic
 from typing import Any
 
 from django.contrib import admin, messages
@@ -17,12 +18,22 @@ from instances.models import Instance
 
 MOST_AT_ONCE = 100
 """The provider is asked about one after the other, while the page waits."""
+LONGEST_SECONDS = 20.0
+"""After which no other provider is asked: browsers and proxies wait for no answer for ever."""
 MOST_REFUSALS = 5
 """That are told one by one."""
 
 
 class BulkActions(OfOneOrganization):
     actions = ("switch_events_on", "switch_events_off", "enable", "disable", "delete_selected")
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Instance]) -> HttpResponse | None:
+        """As Django has it; but what is no id chooses nothing, instead of failing."""
+        sent, name = request.POST.copy(), helpers.ACTION_CHECKBOX_NAME
+        sent.setlist(name, [one for one in sent.getlist(name) if one.isascii() and one.isdecimal() and len(one) < 19])
+        request.POST = sent  # type: ignore[assignment]
+        answer: HttpResponse | None = super().response_action(request, queryset)
+        return answer
 
     @admin.action(description="Switch events on", permissions=["operate"])
     def switch_events_on(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
@@ -56,20 +67,33 @@ def _each(request: HttpRequest, rows: QuerySet[Instance], change: Callable[[Inst
     if len(chosen) > MOST_AT_ONCE:
         messages.error(request, f"Nothing was changed: choose at most {MOST_AT_ONCE} instances at a time.")
         return
-    refusals = []
-    for instance in chosen:
+    refusals, tried = [], 0
+    for instance in begun_within(LONGEST_SECONDS, chosen):
+        tried += 1
         try:
             change(instance)
         except instance_writes.REFUSALS as error:
             refusal = refusal_of(error)
             said = f" ({refusal.provider_message})" if refusal.provider_message else ""
             refusals.append(f"{instance.name}: {refusal.message}{said}")
-    if count := len(chosen) - len(refusals):
+    if count := tried - len(refusals):
         messages.success(request, f"{done}: {count} instance{'' if count == 1 else 's'}.")
     for words in refusals[:MOST_REFUSALS]:
         messages.error(request, words)
     if len(refusals) > MOST_REFUSALS:
         messages.error(request, f"{len(refusals) - MOST_REFUSALS} more were refused.")
+    if left := chosen[tried:]:
+        names = f"{left[0].name}{f' and {len(left) - 1} more' if len(left) > 1 else ''}"
+        messages.warning(request, f"It took too long: nothing was done about {names}. Choose what is left again.")
+
+
+def begun_within(seconds: float, chosen: Sequence[Instance]) -> Iterator[Instance]:
+    """The first of them in any case, and none when that much time has passed."""
+    ends_at = monotonic() + seconds
+    for number, instance in enumerate(chosen):
+        if number and monotonic() >= ends_at:
+            return
+        yield instance
 
 
 def _is_confirmed(request: HttpRequest, rows: QuerySet[Instance]) -> bool:

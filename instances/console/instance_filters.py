@@ -59,7 +59,9 @@ class ElementFilter(SimpleListFilter):
         return [(element.key, element.name) for element in registry.all_elements()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Instance]) -> QuerySet[Instance]:
-        return queryset.filter(element_key=self.value()) if self.value() else queryset
+        if not self.value():
+            return queryset
+        return queryset.filter(element_key__in=[key for key, _ in self.lookup_choices if key == self.value()])
 
 
 class EventsFilter(SimpleListFilter):
@@ -93,7 +95,4 @@ class TagFilter(SimpleListFilter):
         return [(tag, tag) for tag in ([asked] if asked and asked not in offered else []) + offered]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Instance]) -> QuerySet[Instance]:
-        asked = self.value()
-        if asked and "\x00" in asked:
-            return queryset.none()
-        return queryset.filter(tags__contains=[asked]) if asked else queryset
+        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset

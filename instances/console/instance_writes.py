@@ -37,22 +37,28 @@ def refusal_of(error: Exception) -> Refusal:
     return Refusal(str(error), str(getattr(error, "provider_message", "")))
 
 
-# Each raises one of REFUSALS, and then nothing has changed.
+# Each raises one of REFUSALS, and then nothing has changed. What is so already is neither done nor noted.
 
 
 def switch_events(request: HttpRequest, instance: Instance, *, is_on: bool) -> Instance:
+    if is_on == instance.is_events_enabled:
+        return instance
     changed = provisioning.update(instance_id=instance.pk, configuration={EVENTS_ENABLED: is_on})
     _note(request, changed, f"switched events {'on' if is_on else 'off'}")
     return changed
 
 
 def disable(request: HttpRequest, instance: Instance) -> Instance:
+    if instance.is_disabled:
+        return instance
     changed = provisioning.disable(instance_id=instance.pk)
     _note(request, changed, "disabled the instance")
     return changed
 
 
 def enable(request: HttpRequest, instance: Instance) -> Instance:
+    if not instance.is_disabled:
+        return instance
     changed = provisioning.enable(instance_id=instance.pk)
     _note(request, changed, "enabled the instance")
     return changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.test import Client
 
+from instances.console import bulk_actions
 from instances.models import AuditEntry, Instance
 from tests.factories import InstanceFactory
 
@@ -87,7 +88,7 @@ def test_filters_and_search_find_instances(console, owner):
         ({"events": "off", "state": "disabled"}, {"Disabled"}),
         ({"tag": "gold"}, {"Ready", "Disabled"}),
         ({"tag": "go"}, set()),
-        ({"tag": "\x00"}, set()),
+        ({"element": "\x00"}, set()),
         ({"q": "REFUSED, T"}, {"Refused, too"}),
         ({"q": "silv"}, {"Incomplete"}),
     ):
@@ -136,6 +137,11 @@ def test_several_are_switched_at_once_and_one_that_fails_holds_up_none_of_the_ot
     assert "Nobody home: " in page
     assert "baseUrl" in page
     assert noted() == {"switched events on"}
+    asked_before = len(sandbox.requests)
+    for action in ("switch_events_on", "enable"):
+        chosen(console, action, created)
+    assert len(sandbox.requests) == asked_before
+    assert AuditEntry.objects.filter(through="console").count() == 1  # nobody did what was so already
     chosen(console, "switch_events_off", created)
     created.refresh_from_db()
     assert not created.is_events_enabled
@@ -156,6 +162,22 @@ def test_several_are_disabled_and_deleted_once_their_number_was_typed(console, o
     assert "Deleted: 2 instances." in chosen(console, "delete_selected", *both, count=" 2 ")
     assert not Instance.objects.exists()
     assert noted() == {*("disabled the instance", "enabled the instance", "deleted the instance")}
+
+
+def test_ids_that_are_none_choose_nothing(console, owner):
+    instance = InstanceFactory.create(user=owner)
+    sent = {"action": "disable", "_selected_action": ["x", "\x00", "9" * 30, "9" * 5000, "٣"], "count": "0"}
+
+    assert "Items must be selected" in console.post(LIST, sent, follow=True).content.decode()
+    instance.refresh_from_db()
+    assert not instance.is_disabled
+
+
+def test_slow_providers_are_not_asked_for_ever(owner):
+    both = InstanceFactory.create_batch(2, user=owner)
+
+    assert list(bulk_actions.begun_within(60, both)) == both
+    assert list(bulk_actions.begun_within(0, both)) == both[:1]
 
 
 def test_a_viewer_changes_nothing_from_the_list(viewer, created):
