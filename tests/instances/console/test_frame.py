@@ -67,6 +67,8 @@ def test_what_is_not_there_or_not_allowed_is_said_with_the_menu_around_it(browse
     assert refused.status_code == 403
     assert "Your role does not allow it" in refused.content.decode()
 
+    assert browser.get("/console/instances/user/?role__exact=%00").status_code == 404
+
     # Signed out, nobody learns what is there: everything leads to the page to sign in at.
     assert Client().get("/console/nothing/").status_code == 302
     assert Client().get("/nothing").headers["Content-Type"] == "text/plain"

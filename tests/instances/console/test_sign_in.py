@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from instances.models import User
+from instances.models import AuditEntry, User
 from tests.factories import PASSWORD
 
 LOGIN = "/console/login/"
@@ -94,6 +94,7 @@ def test_people_change_their_password_and_other_sessions_end(client, owner):
     assert owner.check_password("another horse battery")
     assert client.get("/console/").status_code == 200
     assert elsewhere.get("/console/").status_code == 302
+    assert list(AuditEntry.objects.values_list("who", "action")) == [(owner.email, "changed their password")]
 
 
 def test_a_form_that_comes_without_its_token_is_refused(owner):
