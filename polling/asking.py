@@ -12,6 +12,8 @@ from connectors.connection import Connection
 from connectors.element import WEBHOOK
 from connectors.poller import ResourcePoller
 from connectors.records import LARGEST_PAGE_SIZE, Page
+from instances.configuration import pollers_of
+from instances.errors import InvalidRequest
 from instances.models import Instance
 from polling import window
 from polling.decisions import Poll
@@ -29,6 +31,14 @@ def window_of(cursor: PollCursor, poller: ResourcePoller) -> Window:
         overlap=overlap(),
         remembered_since=cursor.remembered_since,
     )
+
+
+def poller_of(cursor: PollCursor) -> ResourcePoller:
+    """By what it polls. Raises InvalidRequest, KeyMissing."""
+    found = pollers_of(cursor.instance).get(cursor.resource)
+    if found is None:
+        raise InvalidRequest(f"event.poller.configuration does not name {cursor.resource} any more.")
+    return found
 
 
 def path_of(poller: ResourcePoller, *, since: datetime) -> str:

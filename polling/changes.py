@@ -68,7 +68,7 @@ def decide_page(
             decided.ignored[decision] += 1
             if decision is Ignored.REPEAT and facts.stamped_at is None:
                 decided.unstamped.append(facts.object_id)
-            elif decision is Ignored.SETTLED and (latest := _latest(versions, facts.stamp)) is not None:
+            elif decision is Ignored.SETTLED and (latest := latest_of(versions, facts.stamp)) is not None:
                 decided.settled.append((facts.object_id, latest.version))
         elif isinstance(decision, Noted):
             decided.noted.append(decision.change)
@@ -92,7 +92,7 @@ def decide(facts: RecordFacts, *, poll: Poll, versions: Sequence[SeenVersion], c
         return _decide_unstamped(facts, poll=poll, versions=versions)
     if stamped_at < window.since:
         return Ignored.BEFORE_WINDOW
-    latest = _latest(versions, facts.stamp)
+    latest = latest_of(versions, facts.stamp)
     if latest is not None and latest.found_by == SeenChange.WEBHOOK:
         return _decide_told(facts, poll=poll, versions=versions, clock=clock)
     if latest is not None and (latest.is_settled or not poll.poller.filter_by_updated_date):
@@ -192,7 +192,7 @@ def _decide_unstamped(facts: RecordFacts, *, poll: Poll, versions: Sequence[Seen
     return Noted(change) if poll.window.is_first else change
 
 
-def _latest(versions: Sequence[SeenVersion], stamp: str) -> SeenVersion | None:
+def latest_of(versions: Sequence[SeenVersion], stamp: str) -> SeenVersion | None:
     """What was last seen under this stamp."""
     for seen in reversed(versions):
         if _is_of(seen, stamp):

@@ -7,29 +7,30 @@ nothing is claimed, recorded or written down, and only the beginning is read of 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
+from django.conf import settings
 from django.utils import timezone
 
 from connectors.connection import Connection
 from connectors.egress import SentRequest, deadline, watched
-from connectors.errors import ConnectorError, CredentialsRefused, PermissionRefused, RateLimited
+from connectors.errors import ConnectorError, CredentialsRefused, OwnFault, PermissionRefused, RateLimited
 from connectors.poller import ResourcePoller
 from events import record
 from events.ledger import SeenVersion
 from events.models import Subscription
-from instances.configuration import connection_of, is_secret, pollers_of
+from instances.configuration import MASK, connection_of, is_secret
 from instances.encryption import KeyMissing
 from instances.errors import InvalidRequest
 from instances.models import Instance
 from polling import asking, window
-from polling.decisions import Decision, Poll
-from polling.dry_run_rows import Row, row_of
+from polling.decisions import Decision, Ignored, Poll
+from polling.dry_run_rows import MET_TWICE, Row, row_of
 from polling.facts import RecordFacts
 from polling.models import PollCursor
 from polling.reading import Reading
@@ -38,10 +39,14 @@ from polling.window import Window
 
 MOST_PAGES: Final = 3
 MOST_ROWS: Final = 1_000
+MOST_BYTES: Final = 8 * 1024 * 1024
+"""Of pages: after them no other one is asked for. It runs in a process that others use meanwhile."""
 SECONDS: Final = 20.0
 """For all of its requests together: somebody waits for it."""
 NOTIFICATIONS_SHOWN: Final = 5
-MASKED: Final = "********"
+BYTES_SHOWN: Final = 1024 * 1024
+"""Of notifications: behind these there is no other one. Each may hold all records."""
+_TRIED_AGAIN = "A poll that fails leaves the cursor where it is and is tried again: nothing is missed"
 _SHORTEST_SECRET = 4
 """What is shorter would be found in every other word."""
 
@@ -109,7 +114,7 @@ def dry_run(cursor: PollCursor) -> DryRun:
     """`cursor` with its instance. What goes wrong at the provider is part of the answer."""
     instance = cursor.instance
     try:
-        poller, connection = pollers_of(instance)[cursor.resource], connection_of(instance)
+        poller, connection = asking.poller_of(cursor), connection_of(instance)
     except (InvalidRequest, KeyMissing) as error:
         return _answer(cursor, _Seen(), trouble=str(error), consequence="Nothing is asked until that is mended.")
     seen = _Seen(asked=asking.window_of(cursor, poller))
@@ -129,7 +134,8 @@ def dry_run(cursor: PollCursor) -> DryRun:
             _read(reading, seen, connection=connection, poller=poller)
         except ConnectorError as error:
             said = f" ({error.provider_message})" if error.provider_message else ""
-            trouble, consequence = f"{error}{said}", _consequence(error)
+            trouble, consequence = _without_secrets(f"{error}{said}", connection), _consequence(error)
+    seen.path = _without_secrets(seen.path, connection)
     seen.requests = [_shown(one, connection) for one in requests]
     return _answer(cursor, seen, reading=reading, trouble=trouble, consequence=consequence)
 
@@ -144,6 +150,8 @@ class _Seen:
     page_count: int = 0
     is_cut: bool = False
     rows: list[Row] = field(default_factory=list)
+    met: set[str] = field(default_factory=set)
+    """Ids of the rows."""
     requests: list[AskedRequest] = field(default_factory=list)
 
     @property
@@ -153,19 +161,25 @@ class _Seen:
 
     def witness(self, facts: RecordFacts, versions: Sequence[SeenVersion], decision: Decision) -> None:
         assert self.poll is not None
-        self.rows.append(row_of(facts, versions, decision, poll=self.poll))
+        row = row_of(facts, versions, decision, poll=self.poll)
+        if decision is Ignored.REPEAT and facts.object_id in self.met:
+            row = replace(row, reason=MET_TWICE)
+        self.rows.append(row)
+        self.met.add(facts.object_id)
 
 
 def _read(reading: Reading, seen: _Seen, *, connection: Connection, poller: ResourcePoller) -> None:
     assert seen.asked is not None
     clock: datetime | None = None
+    size = 0
     for page in asking.pages(connection, poller, since=seen.asked.since):
         if seen.poll is None:
             seen.poll = asking.poll_of(page, connection=connection, poller=poller, asked=seen.asked)
         reading.take(page, poll=seen.poll, clock=clock or page.answered_at)
         clock = page.answered_at
         seen.page_count += 1
-        if seen.page_count == MOST_PAGES or reading.record_count >= MOST_ROWS:
+        size += len(page.body)
+        if seen.page_count == MOST_PAGES or reading.record_count >= MOST_ROWS or size >= MOST_BYTES:
             seen.is_cut = page.next_page_token is not None
             return
 
@@ -185,13 +199,22 @@ def _answer(
         rows=seen.rows,
         is_cut=seen.is_cut,
         notification_count=record.count_notifications(changes),
-        notifications=list(islice(bodies, NOTIFICATIONS_SHOWN)),
+        notifications=list(_beginning(bodies)),
         receivers=_receivers(cursor.instance),
         before=None if seen.asked is None else _state(cursor, asks_since=seen.asked.since),
         after=None if trouble or reading is None else _after(cursor, reading, seen.poll),
         trouble=trouble,
         consequence=consequence,
     )
+
+
+def _beginning(bodies: Iterable[bytes]) -> Iterator[bytes]:
+    size = 0
+    for body in islice(bodies, NOTIFICATIONS_SHOWN):
+        yield body
+        size += len(body)
+        if size >= BYTES_SHOWN:
+            return
 
 
 def _state(cursor: PollCursor, *, asks_since: datetime) -> CursorState:
@@ -243,7 +266,10 @@ def _consequence(error: ConnectorError) -> str:
             return "A poll that is answered so is tried again ever more rarely, and this poller is stopped in the end."
         case RateLimited():
             return "A poll that is answered so makes every poller of this provider account wait."
-    return "A poll that fails leaves the cursor where it is and is tried again: nothing is missed."
+        case OwnFault():
+            return f"{_TRIED_AGAIN}."
+    most = settings.POLL_FAILURES_BEFORE_DISABLING
+    return f"{_TRIED_AGAIN}. After {most} failures in a row this instance is not polled until somebody starts it again."
 
 
 def _shown(sent: SentRequest, connection: Connection) -> AskedRequest:
@@ -259,9 +285,12 @@ def _shown(sent: SentRequest, connection: Connection) -> AskedRequest:
 
 def _without_secrets(text: str, connection: Connection) -> str:
     """Somebody may have written one into the poller's url."""
-    for key, value in connection.configuration.items():
-        secret = (value or "").strip()
-        if len(secret) >= _SHORTEST_SECRET and is_secret(connection.element, key):
-            for written in (secret, quote(secret, safe="")):
-                text = text.replace(written, MASKED)
+    secrets = {
+        value.strip() for key, value in connection.configuration.items() if value and is_secret(connection.element, key)
+    }
+    # The longest first: one may be the beginning of another.
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= _SHORTEST_SECRET:
+            for written in (secret, quote(secret, safe=""), quote(secret), quote_plus(secret)):
+                text = text.replace(written, MASK)
     return text

@@ -11,12 +11,14 @@ from connectors.change import Change
 from events.ledger import SeenVersion
 from events.models import SeenChange
 from polling import creation
+from polling.changes import latest_of
 from polling.decisions import Confirmed, Decision, Glimpsed, Ignored, Noted, Poll
 from polling.facts import RecordFacts
 
 NOTED: Final = "noted"
 CONFIRMED: Final = "confirmed"
 IGNORED: Final = "ignored"
+MET_TWICE: Final = "seen before: the provider has sent it twice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ def _fate(
 ) -> tuple[str, str, Change | None]:
     match decision:
         case Ignored():
-            return IGNORED, _why_ignored(decision, versions, poll=poll), None
+            return IGNORED, _why_ignored(decision, facts, versions, poll=poll), None
         case Noted():
             return NOTED, "it was saved before events began: from then on it is known, and nobody is told", None
         case Glimpsed():
@@ -65,8 +67,10 @@ def _fate(
     raise AssertionError(f"no words for {decision!r}")
 
 
-def _why_ignored(decision: Ignored, versions: Sequence[SeenVersion], *, poll: Poll) -> str:
+def _why_ignored(decision: Ignored, facts: RecordFacts, versions: Sequence[SeenVersion], *, poll: Poll) -> str:
     match decision:
+        case Ignored.BEFORE_WINDOW if poll.window.is_first:
+            return "it was saved before events began: nobody is told"
         case Ignored.BEFORE_WINDOW:
             return "its date lies before the span of time that this poll asks about; an earlier poll had it"
         case Ignored.AFTER_START:
@@ -76,18 +80,16 @@ def _why_ignored(decision: Ignored, versions: Sequence[SeenVersion], *, poll: Po
         case Ignored.UNDER_WAY:
             return "callbacks told of it a moment ago and more of them may come; the next poll looks again"
         case Ignored.REPEAT | Ignored.SETTLED:
-            return f"seen before: {_by_whom(versions)}"
+            return f"seen before: {_by_whom(facts, versions)}"
 
 
-def _by_whom(versions: Sequence[SeenVersion]) -> str:
-    if not versions or not versions[-1].event_type:
-        return "it is as it was when events began"
-    how = {
-        SeenChange.POLL: "an earlier poll reported it",
-        SeenChange.WEBHOOK: "a callback told of it",
-        SeenChange.BOTH: "a callback told of it, and an earlier poll met it",
-    }
-    return how.get(versions[-1].found_by, "it was reported earlier")
+def _by_whom(facts: RecordFacts, versions: Sequence[SeenVersion]) -> str:
+    seen = latest_of(versions, facts.stamp) or versions[-1]
+    if seen.found_by == SeenChange.WEBHOOK:
+        return "a callback told of it"
+    if seen.found_by == SeenChange.BOTH:
+        return "a callback told of it, and an earlier poll met it"
+    return "an earlier poll reported it" if seen.event_type else "it is as it was when events began"
 
 
 def _why_told_again(change: Change) -> str:

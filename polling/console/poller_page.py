@@ -10,11 +10,11 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from connectors.poller import DateField, ResourcePoller
-from instances.configuration import pollers_of
 from instances.console.lists import may_operate
 from instances.console.page import instance_page
 from instances.encryption import KeyMissing
 from instances.errors import InvalidRequest
+from polling import asking
 from polling.console import poll_now, poller_cells
 from polling.console.poller_state import obstacle_of
 from polling.models import PollCursor, PollRun
@@ -60,12 +60,9 @@ def show(request: HttpRequest, cursor: PollCursor) -> HttpResponse:
 def _settings(cursor: PollCursor) -> tuple[list[Setting], str]:
     """What `event.poller.configuration` says of it, or why that cannot be read."""
     try:
-        poller = pollers_of(cursor.instance).get(cursor.resource)
+        return _shown(asking.poller_of(cursor)), ""
     except (InvalidRequest, KeyMissing) as error:
         return [], str(error)
-    if poller is None:
-        return [], "event.poller.configuration does not name it any more."
-    return _shown(poller), ""
 
 
 def _shown(poller: ResourcePoller) -> list[Setting]:

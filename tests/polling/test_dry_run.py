@@ -116,8 +116,9 @@ def test_a_secret_that_somebody_wrote_into_the_url_is_masked(connect, sandbox):
     }
     found = dry_run(connect(sandbox, **{"event.poller.configuration": configuration}))
 
-    assert sandbox.private_key not in found.requests[0].url
-    assert "********" in found.requests[0].url
+    for shown in (found.requests[0].url, found.path):
+        assert sandbox.private_key not in shown
+        assert "********" in shown
 
 
 def test_the_notifications_are_those_that_would_be_sent(changed):
@@ -164,6 +165,17 @@ def test_records_without_an_id_or_a_date_say_so(instance, sandbox):
     assert "no date" in found.rows[1].reason
 
 
+def test_a_record_that_is_sent_twice_and_one_from_before_events_say_so(instance, sandbox):
+    sandbox.behave(body='[{"id": 900}, {"id": 900}, {"id": 901, "_info": {"lastUpdated": "2001-01-01T00:00:00Z"}}]')
+    found = dry_run(instance)
+
+    assert [row.outcome for row in found.rows] == [NOTED, IGNORED, IGNORED]
+    assert sorted(row.reason for row in found.rows if row.outcome == IGNORED) == [
+        "it was saved before events began: nobody is told",
+        "seen before: the provider has sent it twice",
+    ]
+
+
 def test_of_a_long_list_only_the_beginning_is_read(connect, sandbox):
     instance = connect(sandbox, **{"event.poller.configuration": PAGED})
     poll(instance)
@@ -177,6 +189,20 @@ def test_of_a_long_list_only_the_beginning_is_read(connect, sandbox):
     assert (found.page_count, len(found.rows), len(found.requests)) == (3, 9, 3)
     assert len(sandbox.requests) == 3
     assert found.counts() == {UPDATED: 9}
+
+
+def test_of_long_records_only_the_first_are_kept(connect, sandbox, monkeypatch):
+    monkeypatch.setattr(dry_runs, "MOST_BYTES", 1)
+    monkeypatch.setattr(dry_runs, "BYTES_SHOWN", 1)
+    instance = connect(sandbox, **{"event.poller.configuration": {"contacts": {**PAGED["contacts"], "pageSize": 11}}})
+    poll(instance)
+    sandbox.clock.advance(MINUTE)
+    for number in sandbox.contacts.ids():
+        sandbox.contacts.edit(number)
+    found = dry_run(instance)
+
+    assert found.is_cut
+    assert (found.page_count, found.notification_count, len(found.notifications)) == (1, 2, 1)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +238,13 @@ def test_nothing_is_asked_while_the_configuration_cannot_be_read(changed, sandbo
     assert "FERNET_KEYS" in found.trouble
     assert sandbox.requests == []
     assert found.requests == []
+
+
+def test_a_resource_that_is_configured_no_more_says_so(instance):
+    PollCursor.objects.update(resource="companies")
+    found = dry_runs.dry_run(PollCursor.objects.get())
+
+    assert found.trouble == "event.poller.configuration does not name companies any more."
 
 
 def test_it_ends_when_its_time_is_up(changed, sandbox, monkeypatch):

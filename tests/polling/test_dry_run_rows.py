@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from connectors.change import CREATED, UPDATED
@@ -35,9 +37,11 @@ def test_every_fate_has_a_reason(one, of_poller, outcome, reason):
 
 def test_what_the_ledger_knows_is_a_repeat_or_an_update():
     asked, known = poll(), record(updated=after(9))
+    told = replace(seen(record(updated=after(20))), found_by="webhook")
     for versions, one, reason in (
         ([seen(known)], known, "an earlier poll reported it"),
         ([seen(known, event_type="")], known, "as it was when events began"),
+        ([seen(known), told], known, "an earlier poll reported it"),
         ([seen(known)], record(updated=after(20)), "it was seen before"),
         ([seen(known, is_settled=False)], record(updated=after(9), title="CFO"), "within the same second"),
     ):
