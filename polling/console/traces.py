@@ -88,9 +88,15 @@ def view(request: HttpRequest, instance_id: int) -> HttpResponse:
         context |= _asked(instance, object_type, object_id)
     if object_type and object_type not in watched and object_type not in context["others"]:
         context["others"] = [*context["others"], object_type]
-    if getattr(request, "htmx", False):
+    if _is_in_place(request):
         return render(request, "console/polling/trace_result.html", {"instance": instance, **context})
     return instance_page(request, instance, "console/polling/trace.html", tab="trace", **context)
+
+
+def _is_in_place(request: HttpRequest) -> bool:
+    """Whether htmx asks for the result alone: on the way back it asks for the page."""
+    htmx: Any = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.history_restore_request
 
 
 def _asked(instance: Instance, typed_type: str, typed_id: str) -> dict[str, Any]:

@@ -49,7 +49,10 @@ def test_what_happened_to_a_record_is_told_from_the_poll_to_the_receiver(client,
     ):
         assert shown in page
     assert "T00:" not in page.split("trace-result")[1]
-    assert "<html" not in trace(client, told, **{"HX-Request": "true"}).content.decode()
+    in_place = {"HX-Request": "true"}
+    assert "<html" not in trace(client, told, **in_place).content.decode()
+    on_the_way_back = in_place | {"HX-History-Restore-Request": "true"}
+    assert "<html" in trace(client, told, **on_the_way_back).content.decode()
 
 
 def test_a_record_that_nobody_has_seen_says_so(client, owner, told):
