@@ -31,7 +31,7 @@ _OF_LAST: Final = {
     decisions.TOO_OLD: Verdict("What callbacks told of it was too old", WARNING),
     decisions.EVENTS_OFF: Verdict("Events were off when a callback told of it", WARNING),
 }
-_SURE: Final = frozenset({POLL_FAILED, decisions.NO_ID})
+_UNSURE: Final = frozenset({POLL_FAILED, decisions.NO_ID})
 """These may have been about another object."""
 _WORST_FIRST: Final = (
     (Delivery.ABANDONED, Verdict("It was given up", BAD)),
@@ -50,7 +50,7 @@ def verdict_of(entries: Sequence[Entry]) -> Verdict:
         if not statuses:
             return Verdict("There is an event, and nobody it goes to", WARNING)
         return next((verdict for status, verdict in _WORST_FIRST if status in statuses), NOT_SEEN)
-    about_it = [entry for entry in entries if entry.decision not in _SURE]
+    about_it = [entry for entry in entries if entry.decision not in _UNSURE]
     if about_it:
         return _OF_LAST.get(about_it[-1].decision, Verdict("It came to no event", WARNING))
     return NOT_SEEN
