@@ -36,7 +36,8 @@ def view(request: HttpRequest, pk: int) -> HttpResponse:
     cursor = asked_poller.poller_to_operate(request, pk)
     is_in_place = bool(getattr(request, "htmx", False))
     if request.method == "POST":
-        said, asked_at = _ask(request, cursor), _database_now()
+        asked_at = _database_now()  # before it is asked for: a worker may be quicker than we are
+        said = _ask(request, cursor)
         if not is_in_place:
             level, words = _WORDS[said]
             messages.add_message(request, level, words)
