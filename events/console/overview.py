@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from connectors.element import WEBHOOK
+from events.console import newest
 from events.models import Circuit, Delivery, DeliveryAttempt, Event, Registration, Subscription
 from instances.console import badges, moments, overview, tabs
 from instances.console.home import BAD, GOOD, PLAIN, WARNING, Figure
@@ -63,8 +64,8 @@ def events_facts(instance: Instance) -> Iterator[Fact]:
         )
         registered = f"{counts['active']} of {counts['all']}" if counts["all"] else "none"
         yield Fact(label="Callbacks registered", value=registered, order=55)
-    newest = Event.objects.filter(instance=instance).order_by("-id").values_list("created_at", flat=True).first()
-    yield Fact(label="Last event", value=moments.ago(newest), order=80)
+    last = Event.objects.filter(instance=instance).order_by("-id").values_list("created_at", flat=True).first()
+    yield Fact(label="Last event", value=moments.ago(last), order=80)
 
 
 @overview.numbers
@@ -83,8 +84,8 @@ def last_day(instance: Instance) -> Iterator[Figure]:
 
     delivered = _since(mine.filter(state=Delivery.DELIVERED), "updated_at", since)
     yield Figure(label="delivered in 24 hours", value=delivered, url=listed(Delivery.DELIVERED), order=20, tone=GOOD)
-    waiting = _capped(mine.filter(state=Delivery.PENDING))
-    yield Figure(label="waiting now", value=waiting, url=listed(Delivery.PENDING), order=30, tone=PLAIN)
+    pending = _capped(mine.filter(state=Delivery.PENDING))
+    yield Figure(label="pending now", value=pending, url=listed(Delivery.PENDING), order=30, tone=PLAIN)
     queued = _capped(mine.filter(state=Delivery.QUEUED))
     tone = PLAIN if queued == "0" else BAD
     yield Figure(label="queued now", value=queued, url=listed(Delivery.QUEUED), order=40, tone=tone)
@@ -127,12 +128,12 @@ def latest_failures(instance: Instance) -> Iterator[Panel]:
         return
     mine = Delivery.objects.filter(subscription=subscription)
     # Of each state only the newest are looked at: many may wait that were not tried yet.
-    newest: list[int] = []
+    looked_at: list[int] = []
     for state in (Delivery.PENDING, Delivery.QUEUED, Delivery.ABANDONED):
-        newest += mine.filter(state=state).order_by("-id").values_list("pk", flat=True)[:200]
+        looked_at += mine.filter(state=state).order_by("-id").values_list("pk", flat=True)[:200]
     last = DeliveryAttempt.objects.filter(delivery=OuterRef("pk")).order_by("-id")
     failed = (
-        Delivery.objects.filter(pk__in=newest, first_failed_at__isnull=False)
+        Delivery.objects.filter(pk__in=looked_at, first_failed_at__isnull=False)
         .annotate(last_status=Subquery(last.values("status")[:1]), last_class=Subquery(last.values("error_class")[:1]))
         .order_by("-id")[:MOST_SHOWN]
     )
@@ -151,7 +152,7 @@ def latest_failures(instance: Instance) -> Iterator[Panel]:
             for one in failed
         ],
         order=20,
-        url=_deliveries(instance),
+        url=f"{_deliveries(instance)}&state={newest.UNDELIVERED}",
         empty="Nothing has failed that is still to be delivered.",
     )
 

@@ -46,7 +46,8 @@ def delete_view(request: HttpRequest, instance: Instance) -> HttpResponse:
     if not may_operate(request):
         raise PermissionDenied
     typed = request.POST.get("name", "")
-    if request.method == "POST" and typed.strip() == instance.name.strip():
+    # Pages and what is copied from them have one space where a name has more, or breaks its line.
+    if request.method == "POST" and typed.split() == instance.name.split():
         try:
             instance_writes.delete(request, instance)
         except instance_writes.REFUSALS as error:

@@ -66,10 +66,13 @@ def test_latest_events_and_failures_lead_to_their_pages(console, owner):
     assert "HTTP 500 for 3 days" in text
     assert [(one.label, one.value) for one in page.context["numbers"]] == [
         *(("events in 24 hours", "7"), ("delivered in 24 hours", "0")),
-        *(("waiting now", "0"), ("queued now", "7")),
+        *(("pending now", "0"), ("queued now", "7")),
     ]
     events, failures = page.context["panels"]
     assert [len(one.rows) for one in (events, failures)] == [5, 5]
+    assert [len(console.get(one.url).context["cl"].result_list) for one in (events, failures)] == [7, 7]
+    instance.subscription.deliveries.update(state="delivered")
+    assert len(console.get(failures.url).context["cl"].result_list) == 0
 
 
 def test_page_takes_as_many_queries_for_many_events_as_for_few(console, owner, django_assert_max_num_queries):

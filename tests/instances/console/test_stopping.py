@@ -35,6 +35,8 @@ def test_disabling_is_explained_and_enabling_goes_on_from_there(console, created
 
 def test_deleting_tells_what_goes_with_it_and_wants_the_name(console, owner):
     instance = make_instance(owner, "http://127.0.0.1:8099/")
+    Instance.objects.update(name="Two  spaces and\na line")
+    instance.refresh_from_db()
     publish(instance, 2)
     Job.objects.create(
         instance=instance,
@@ -56,7 +58,7 @@ def test_deleting_tells_what_goes_with_it_and_wants_the_name(console, owner):
         assert "This is not its name. Nothing was deleted." in answer
     assert Instance.objects.count() == 1
 
-    told = console.post(path_of(instance, "delete"), {"name": instance.name}, follow=True)
+    told = console.post(path_of(instance, "delete"), {"name": " Two spaces and a line"}, follow=True)
     assert not Instance.objects.exists()
     assert f"{instance.name} is deleted." in told.content.decode()
     assert noted() == ["deleted the instance"]
