@@ -31,6 +31,7 @@
     const status = event.detail.xhr?.status;
     const words = status === 403
       ? "Not done: your role does not let you, or you have been signed out. Reload the page."
+      : status === 404 ? "Not done: this instance is gone, somebody has deleted it."
       : "Not done: the console could not be reached, or failed. Reload the page to see how it is now.";
     box.querySelector(".events-switch-message")?.remove();
     const message = document.createElement("div");
@@ -73,9 +74,11 @@
     if (box?.id === "instance-token") box.consoleBefore = box.innerHTML;
   });
 
-  // Who pressed Undo stays at the switch, though the button is gone.
+  // Whom the provider keeps waiting is told so; who pressed Undo stays at the switch, though the button is gone.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const box = event.detail.target;
-    if (box?.matches?.(".events-switch")) box.consoleHadFocus = box.contains(document.activeElement);
+    if (!box?.matches?.(".events-switch")) return;
+    box.consoleHadFocus = box.contains(document.activeElement);
+    announce(box.querySelector(".events-switch-busy").textContent);
   });
 })();
