@@ -9,14 +9,23 @@ from django.contrib.admin import ShowFacets
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from instances.console import badges, bulk_actions, form_views, instance_page, moments, stopping, switching, tokens
+from instances.console import (
+    badges,
+    bulk_actions,
+    form_views,
+    instance_page,
+    moments,
+    stopping,
+    switch_box,
+    switching,
+    tokens,
+)
 from instances.console.instance_filters import ElementFilter, EventsFilter, StateFilter, TagFilter, chosen_in
 from instances.console.instance_states import state_badge
 from instances.console.lists import OfOneOrganization, may_operate
@@ -96,7 +105,7 @@ class InstanceAdmin(bulk_actions.BulkActions, OfOneOrganization):
     @admin.display(description="Events", ordering="is_events_enabled")
     def switch(self, instance: Instance) -> SafeString:
         # Not "events": Django would sort by the events themselves, and list an instance once for each.
-        return render_to_string("console/instances/switch.html", {"instance": instance})
+        return switch_box.box(instance)
 
     @admin.display(description="Events", ordering="is_events_enabled")
     def events_word(self, instance: Instance) -> SafeString:

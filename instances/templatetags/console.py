@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django import template
 from django.utils.safestring import SafeString
+from unfold.templatetags.unfold_list import result_headers
 
-from instances.console import badges, moments
+from instances.console import badges, moments, rows
 
 register = template.Library()
 
@@ -34,3 +36,15 @@ def ago(at: datetime | None, never: str = "never") -> SafeString:
 def number(value: int | None) -> str:
     """`1,234,567`."""
     return "" if value is None else f"{value:,}"
+
+
+@register.inclusion_tag("console/list_rows.html")
+def list_rows(changelist: Any) -> dict[str, Any]:
+    """The table of a list, or what is said where it is empty."""
+    headers = list(result_headers(changelist))
+    return {
+        "cl": changelist,
+        "result_headers": headers,
+        "num_sorted_fields": sum(1 for header in headers if header["sortable"] and header["sorted"]),
+        "rows": list(rows.rows_of(changelist, headers)),
+    }

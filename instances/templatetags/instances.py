@@ -7,12 +7,15 @@ from typing import Any
 from django import template
 
 from instances import permissions
+from instances.console import switch_box
 from instances.console.instance_states import state_badge
 
 register = template.Library()
 
 
 register.filter("state_badge", state_badge)
+register.filter("events_switch", switch_box.switch)
+register.filter("events_switch_box", switch_box.box)
 
 
 @register.inclusion_tag("console/instances/head.html", takes_context=True)
