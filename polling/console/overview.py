@@ -69,7 +69,7 @@ def of_polling(instance: Instance, stop: Stop) -> Iterator[str]:
             said = "Nothing is noticed meanwhile. When it is enabled again, polls go on from where they stand"
             yield f"{said} and tell what changed{', except for deletions' if _is_told(instance) else ''}."
         if jobs := Job.objects.filter(instance=instance, is_active=True).count():
-            yield f"{'Its job fails' if jobs == 1 else f'Its {jobs} jobs fail'} meanwhile."
+            yield f"{'Its job waits' if jobs == 1 else f'Its {jobs} jobs wait'} until it is enabled."
     else:
         counts = {
             "job": Job.objects.filter(instance=instance).count(),
