@@ -122,22 +122,24 @@ def failed(claim: JobClaim, error: str) -> None:
         )
 
 
-def stop(*, job_id: int) -> None:
-    """Run it no more until somebody starts it; a run that is under way ends as it ends."""
-    Job.objects.filter(pk=job_id, is_active=True).update(is_active=False, stopped_reason=STOPPED, failures=0)
+def stop(*, job_id: int) -> bool:
+    """Run it no more until somebody starts it; a run that is under way ends as it ends. False: it was stopped."""
+    rows = Job.objects.filter(pk=job_id, is_active=True)
+    return rows.update(is_active=False, stopped_reason=STOPPED, failures=0) > 0
 
 
-def start(*, job_id: int) -> None:
-    """Run it again at its times, whatever stopped it. Raises Conflict where there are none."""
+def start(*, job_id: int) -> bool:
+    """Run it again at its times, whatever stopped it. Raises Conflict where there are none. False: nothing did."""
     with transaction.atomic():
         job = Job.objects.select_for_update().filter(pk=job_id, is_active=False).first()
         if job is None:
-            return
+            return False
         next_run_at = cron.next_run(job.cron, after=timezone.now())
         if next_run_at is None:
             raise Conflict(NO_MORE)
         job.next_run_at, job.is_active, job.stopped_reason, job.failures = next_run_at, True, "", 0
         job.save(update_fields=["next_run_at", "is_active", "stopped_reason", "failures"])
+    return True
 
 
 def may_be_called(job: Job) -> bool:
@@ -147,15 +149,19 @@ def may_be_called(job: Job) -> bool:
     return is_ours and user.role != User.VIEWER
 
 
-def run_now(*, job_id: int) -> bool:
-    """Make it due, besides its times. False: it is stopped, and stays so."""
-    return Job.objects.filter(pk=job_id, is_active=True).update(next_run_at=Now()) > 0
+def run_now(*, job_id: int, epoch: int) -> bool:
+    """Make it due, besides its times. False where it is stopped, where a run is under way, and where one was made
+    since somebody saw it under this epoch: who asks twice gets one run.
+    """
+    is_free = Q(leased_until=None) | Q(leased_until__lte=Now())
+    return Job.objects.filter(is_free, pk=job_id, epoch=epoch, is_active=True).update(next_run_at=Now()) > 0
 
 
 def resume(*, instance: Instance, **_signal: Any) -> None:
     """Receiver of `instance_configured`: what failures stopped goes on with the new configuration."""
-    stopped = Job.objects.filter(instance=instance, is_active=False, failures__gt=0).exclude(stopped_reason=NO_MORE)
-    for job in stopped.select_for_update():
+    # The last run of one that somebody stopped meanwhile may have failed, too.
+    stopped = Job.objects.filter(instance=instance, is_active=False, failures__gt=0)
+    for job in stopped.exclude(stopped_reason__in=(NO_MORE, STOPPED)).select_for_update():
         next_run_at = cron.next_run(job.cron, after=timezone.now())
         if next_run_at is not None:
             job.next_run_at, job.is_active, job.stopped_reason, job.failures = next_run_at, True, "", 0

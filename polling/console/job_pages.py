@@ -68,29 +68,38 @@ def _run(request: HttpRequest, job: Job) -> HttpResponse:
         messages.warning(request, "The instance is disabled: its jobs wait until it is enabled.")
     elif not jobs.may_be_called(job):
         messages.warning(request, f"It waits: {job.user.email} may not make the call any more.")
-    elif jobs.run_now(job_id=job.pk):
+    elif not job.is_active:
+        messages.warning(request, "It is stopped and stays so; start it first.")
+    elif jobs.run_now(job_id=job.pk, epoch=_epoch(request)):
         _note(request, job, "asked for a run of a job")
         doorbell.ring(doorbell.JOBS)
         messages.success(request, "It runs now; reload this page to see how it went.")
     else:
-        messages.warning(request, "It is stopped and stays so; start it first.")
+        said = "A run is under way, or one was made since you opened the page."
+        messages.warning(request, f"{said} See how it went, and ask again if it is to run once more.")
     return _back(job)
 
 
+def _epoch(request: HttpRequest) -> int:
+    """Of the job as the page showed it: a button that is pressed twice makes one run."""
+    text = request.POST.get("epoch", "")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
+
+
 def _stop(request: HttpRequest, job: Job) -> HttpResponse:
-    jobs.stop(job_id=job.pk)
-    _note(request, job, "stopped a job")
+    if jobs.stop(job_id=job.pk):
+        _note(request, job, "stopped a job")
     messages.success(request, "It runs no more until somebody starts it.")
     return _back(job)
 
 
 def _start(request: HttpRequest, job: Job) -> HttpResponse:
     try:
-        jobs.start(job_id=job.pk)
+        if jobs.start(job_id=job.pk):
+            _note(request, job, "started a job")
     except Conflict as error:
         messages.error(request, str(error))
     else:
-        _note(request, job, "started a job")
         messages.success(request, "It runs again at its times.")
     return _back(job)
 

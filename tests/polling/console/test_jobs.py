@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from instances.models import AuditEntry, Instance, User
 from polling import job_requests, jobs
+from polling.console import overview
 from polling.models import Job
 from tests.factories import InstanceFactory, UserFactory
 
@@ -65,10 +66,18 @@ def test_it_is_run_stopped_started_and_deleted(client, owner, job):
     client.force_login(owner)
 
     def act(action: str) -> str:
-        return str(client.post(f"{PAGE}{job.pk}/{action}/", follow=True).content.decode())
+        return str(client.post(f"{PAGE}{job.pk}/{action}/", {"epoch": job.epoch}, follow=True).content.decode())
 
     assert "It runs now" in act("run")
-    assert [claimed.job_id for claimed in jobs.claim(limit=9)] == [job.pk]
+    [claimed] = jobs.claim(limit=9)
+    assert claimed.job_id == job.pk
+    assert "A run is under way" in act("run")
+    jobs.succeeded(jobs.begin(claimed)[0])
+    assert "one was made since" in act("run")
+    assert jobs.claim(limit=9) == []
+    page = client.get(f"{PAGE}{job.pk}/change/").content.decode()
+    job.refresh_from_db()
+    assert f'name="epoch" value="{job.epoch}"' in page
     assert "until somebody starts it" in act("stop")
     assert "Somebody stopped it." in client.get(f"{PAGE}{job.pk}/change/").content.decode()
     assert "start it first" in act("run")
@@ -82,8 +91,11 @@ def test_it_is_run_stopped_started_and_deleted(client, owner, job):
 
 
 def test_what_was_stopped_by_hand_is_not_started_by_a_change_of_the_configuration(owner, job):
-    Job.objects.update(failures=3)
+    Job.objects.update(failures=3, next_run_at=timezone.now())
+    [claimed] = jobs.claim(limit=1)
+    under_way, _ = jobs.begin(claimed)
     jobs.stop(job_id=job.pk)
+    jobs.failed(under_way, "ConnectWise is down")
     jobs.resume(instance=job.instance)
 
     assert not Job.objects.get().is_active
@@ -111,6 +123,7 @@ def test_jobs_of_a_disabled_instance_wait(client, owner, job):
     Instance.objects.update(is_disabled=True)
     client.force_login(owner)
 
+    assert "Its job waits until it is enabled." in overview.of_polling(Instance.objects.get(), "disable")
     assert "wait until it is enabled" in client.post(f"{PAGE}{job.pk}/run/", follow=True).content.decode()
     assert done() == []
 
