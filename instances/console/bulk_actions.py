@@ -27,14 +27,6 @@ MOST_REFUSALS = 5
 class BulkActions(OfOneOrganization):
     actions = ("switch_events_on", "switch_events_off", "enable", "disable", "delete_selected")
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Instance]) -> HttpResponse | None:
-        """As Django has it; but what is no id chooses nothing, instead of failing."""
-        sent, name = request.POST.copy(), helpers.ACTION_CHECKBOX_NAME
-        sent.setlist(name, [one for one in sent.getlist(name) if one.isascii() and one.isdecimal() and len(one) < 19])
-        request.POST = sent  # type: ignore[assignment]
-        answer: HttpResponse | None = super().response_action(request, queryset)
-        return answer
-
     @admin.action(description="Switch events on", permissions=["operate"])
     def switch_events_on(self, request: HttpRequest, queryset: QuerySet[Instance]) -> None:
         _each(request, queryset, lambda one: instance_writes.switch_events(request, one, is_on=True), "Events are on")

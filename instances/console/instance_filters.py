@@ -95,4 +95,7 @@ class TagFilter(SimpleListFilter):
         return [(tag, tag) for tag in ([asked] if asked and asked not in offered else []) + offered]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Instance]) -> QuerySet[Instance]:
-        return queryset.filter(tags__contains=[self.value()]) if self.value() else queryset
+        asked = self.value()
+        if asked and "\x00" in asked:
+            return queryset.none()
+        return queryset.filter(tags__contains=[asked]) if asked else queryset

@@ -65,12 +65,26 @@ class OfOneOrganization(ModelAdmin):
             }
         return super().changelist_view(request, context)
 
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """As Django has it; but what is no id chooses nothing, instead of failing."""
+        sent = request.POST.copy()
+        sent.setlist(ACTION_CHECKBOX_NAME, [one for one in sent.getlist(ACTION_CHECKBOX_NAME) if _is_id(one)])
+        request.POST = sent  # type: ignore[assignment]
+        answer: HttpResponse | None = super().response_action(request, queryset)
+        return answer
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Who did what is in the audit log, which is not for everybody."""
+        raise Http404("There is no such page")
+
     def instance_of(self, request: HttpRequest) -> Instance | None:
         """The one instance that the list is narrowed to. Raises Http404 for a stranger's."""
         asked = request.GET.get(self.instance_lookup, "") if self.instance_lookup else ""
         if not asked:
             return None
-        found = scope_of(request).of(Instance.objects.filter(pk=asked)) if asked.isdecimal() else None
+        found = scope_of(request).of(Instance.objects.filter(pk=asked)) if _is_id(asked) else None
         if found is None or (instance := found.first()) is None:
             raise Http404("There is no such instance")
         return instance
@@ -110,6 +124,10 @@ class OfOneOrganization(ModelAdmin):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """For actions that say `permissions=["operate"]`."""
         return may_operate(request)
+
+
+def _is_id(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) < 19
 
 
 def _parameter_of(list_filter: Any) -> str:

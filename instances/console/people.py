@@ -77,7 +77,8 @@ class UserAdmin(OfOneOrganization):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         if change:
             obj.save(update_fields=["first_name", "last_name", "role", "is_active"])
-            self._note(request, obj, _change_in_words(obj, form.changed_data), detail=", ".join(form.changed_data))
+            if form.changed_data:
+                self._note(request, obj, _change_in_words(obj, form.changed_data), detail=", ".join(form.changed_data))
             return
         person: Any = request.user
         made = accounts.add_person(

@@ -88,6 +88,7 @@ def test_filters_and_search_find_instances(console, owner):
         ({"events": "off", "state": "disabled"}, {"Disabled"}),
         ({"tag": "gold"}, {"Ready", "Disabled"}),
         ({"tag": "go"}, set()),
+        ({"tag": "\x00"}, set()),
         ({"element": "\x00"}, set()),
         ({"q": "REFUSED, T"}, {"Refused, too"}),
         ({"q": "silv"}, {"Incomplete"}),

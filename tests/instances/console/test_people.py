@@ -70,6 +70,7 @@ def test_owners_change_what_people_may_do_and_shut_them_out(console, owner, coll
     assert console.post(page, {"first_name": "Ada", "role": "viewer", "is_active": "on"}).status_code == 302
     colleague.refresh_from_db()
     assert colleague.role == User.VIEWER
+    console.post(page, {"first_name": "Ada", "role": "viewer", "is_active": "on"})  # nothing is another
     console.post(page, {"first_name": "Ada", "role": "viewer", "is_active": ""})
     colleague.refresh_from_db()
     assert not colleague.is_active
@@ -123,6 +124,7 @@ def test_nobody_but_owners_changes_people(colleague, owner, viewer):
     for other in (viewer, operator):
         assert owner.email in other.get(PEOPLE).content.decode()
         assert other.get(person_page(owner)).status_code == 200
+        assert other.get(f"{PEOPLE}{owner.pk}/history/").status_code == 404
         assert other.get(f"{PEOPLE}add/").status_code == 403
         assert other.post(f"{PEOPLE}add/", NEW).status_code == 403
         assert other.post(person_page(owner), {"role": "viewer", "is_active": "on"}).status_code == 403
