@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -19,7 +21,8 @@ from instances import retry_schedules
 from instances.models import Instance, Organization
 
 MOST_ATTEMPTS = 100
-"""That pages show, the last ones."""
+"""That a page shows, the last ones; of each of several deliveries FEW_ATTEMPTS."""
+FEW_ATTEMPTS = 10
 MOST_DELIVERIES = 20
 """Of one event that its page tells of."""
 
@@ -44,8 +47,9 @@ class Story:
     explained: SafeString
     attempts: Sequence[AttemptStory]
     """The last one first."""
+    has_more_attempts: bool
     timeline: Timeline | None
-    """None while nothing failed."""
+    """None while nothing failed, and where what fails is not retried."""
     is_signed: bool
     is_redeliverable: bool
     reactivates: bool
@@ -55,11 +59,14 @@ class Story:
 def of_deliveries(deliveries: Sequence[Delivery], *, shows_answers: bool) -> list[Story]:
     """Deliveries that were read with `related`."""
     now = timezone.now()
+    most = MOST_ATTEMPTS if len(deliveries) == 1 else FEW_ATTEMPTS
     attempts: dict[int, list[DeliveryAttempt]] = {delivery.pk: [] for delivery in deliveries}
-    found = DeliveryAttempt.objects.filter(delivery__in=list(attempts)).order_by("-pk")
-    for attempt in found[: MOST_ATTEMPTS * max(1, len(deliveries))]:
+    numbered = DeliveryAttempt.objects.filter(delivery__in=list(attempts)).annotate(
+        place=Window(RowNumber(), partition_by="delivery", order_by="-pk")
+    )
+    for attempt in numbered.filter(place__lte=most + 1).order_by("-pk"):
         attempts[attempt.delivery_id].append(attempt)
-    return [_story(one, attempts[one.pk][:MOST_ATTEMPTS], now=now, shows_answers=shows_answers) for one in deliveries]
+    return [_story(one, attempts[one.pk], most=most, now=now, shows_answers=shows_answers) for one in deliveries]
 
 
 def related(rows: Any) -> Any:
@@ -73,7 +80,10 @@ def receiver_of(subscription: Subscription) -> str:
     return subscription.url.partition("?")[0]
 
 
-def _story(delivery: Delivery, attempts: Sequence[DeliveryAttempt], *, now: datetime, shows_answers: bool) -> Story:
+def _story(
+    delivery: Delivery, found: Sequence[DeliveryAttempt], *, most: int, now: datetime, shows_answers: bool
+) -> Story:
+    attempts = found[:most]
     subscription, organization = delivery.subscription, delivery.organization
     instance = delivery.event.instance or subscription.instance
     is_signed = bool(instance and instance.signing_keys_encrypted)
@@ -83,6 +93,7 @@ def _story(delivery: Delivery, attempts: Sequence[DeliveryAttempt], *, now: date
         receiver=receiver_of(subscription),
         explained=standing.explained(delivery, organization=organization, now=now),
         attempts=[_attempt(one, delivery, is_signed=is_signed, shows_answers=shows_answers) for one in attempts],
+        has_more_attempts=len(found) > most,
         timeline=_timeline(delivery, attempts, instance=instance, organization=organization, now=now),
         is_signed=is_signed,
         is_redeliverable=bool(subscription.url),
@@ -124,6 +135,8 @@ def _timeline(
 ) -> Timeline | None:
     if delivery.first_failed_at is None or not attempts:
         return None
+    if organization.failure_policy == Organization.QUEUE:  # there is no schedule
+        return None
     schedule = (instance and instance.retry_schedule) or organization.retry_schedule
     is_timed = delivery.state == Delivery.PENDING and delivery.next_attempt_at < FAR_AWAY
     return timeline(
@@ -136,6 +149,7 @@ def _timeline(
             )
             for one in reversed(attempts)
         ],
+        attempts_made=delivery.attempts_made,
         schedule=retry_schedules.schedule_of(schedule),
         next_attempt_at=delivery.next_attempt_at if is_timed else None,
         now=now,

@@ -39,9 +39,12 @@ class Timeline:
     steps: Sequence[Mark]
     tried: Sequence[Mark]
     next: Mark | None
+    """None where it is due: what it waits for then is no moment."""
     now: Mark | None
     gives_up_at: datetime
-    """When the last planned attempt is; none comes later, unless the receiver asks for patience."""
+    """When the last planned attempt is. It comes later where the receiver is left alone or the delivery held back."""
+    is_last: bool
+    """Whether it is given up when the next attempt fails."""
     summary: str
 
 
@@ -49,11 +52,15 @@ def timeline(
     *,
     first_failed_at: datetime,
     tried: Sequence[Tried],
+    attempts_made: int,
     schedule: Schedule,
     next_attempt_at: datetime | None,
     now: datetime,
 ) -> Timeline:
-    """`tried` since it was last begun, oldest first; `next_attempt_at` while it is pending."""
+    """`tried` since it was last begun, oldest first; `next_attempt_at` while it is pending.
+
+    Of what was tried, `attempts_made` count: not what was our fault, nor where the receiver asked for patience.
+    """
     # The first failure is noted when it has been written down, a moment after it was tried.
     round_began_at = max((one.started_at for one in tried if one.started_at <= first_failed_at), default=None)
     of_round = [one for one in tried if round_began_at is None or one.started_at >= round_began_at]
@@ -70,10 +77,13 @@ def timeline(
     return Timeline(
         steps=steps,
         tried=[mark(TAKEN if one.is_success else FAILED, one.started_at, one.said) for one in of_round],
-        next=mark(NEXT, next_attempt_at, "next attempt") if next_attempt_at is not None else None,
+        next=mark(NEXT, next_attempt_at, "next attempt")
+        if next_attempt_at is not None and next_attempt_at > now
+        else None,
         now=mark(NOW, now, "now") if is_pending and now - first_failed_at <= longest else None,
         gives_up_at=first_failed_at + schedule.end,
-        summary=_summary(len(of_round), len(schedule.steps)),
+        is_last=attempts_made >= len(schedule.steps) or now >= first_failed_at + schedule.end,
+        summary=_summary(attempts_made, len(schedule.steps), free=len(of_round) - attempts_made),
     )
 
 
@@ -91,6 +101,7 @@ def _short(step: timedelta) -> str:
     return f"{round(seconds)} s"
 
 
-def _summary(made: int, steps: int) -> str:
+def _summary(made: int, steps: int, *, free: int) -> str:
     attempts = "1 attempt" if made == 1 else f"{made} attempts"
-    return f"{attempts} of at most {steps + 1}"
+    uncounted = f", and {free} that {'does' if free == 1 else 'do'} not count" if free > 0 else ""
+    return f"{attempts} of at most {steps + 1}{uncounted}"

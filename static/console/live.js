@@ -12,6 +12,7 @@
   const KEPT = "console-live";
   let isOn = true;
   let isAway = false;
+  let isOver = false;
   let kept = "";
 
   const rowsOf = (root) => [...root.querySelectorAll("[data-row]")].map((one) => one.dataset.row);
@@ -52,19 +53,24 @@
 
   function replace(text) {
     const before = new Set(rowsOf(box));
+    // What comes in at the end of a full page is older: something above it has gone.
+    const oldest = box.querySelector("a[rel=next]") ? Math.min(...[...before].map(Number)) : 0;
     const focused = handle(document.activeElement);
     const open = [...box.querySelectorAll("details[open][id]")].map((one) => one.id);
     const page = new DOMParser().parseFromString(text, "text/html");
     // Something else that answers, such as the login page, has no such box.
     const fresh = page.getElementById(box.id);
     if (!fresh) return false;
-    if (fresh.innerHTML === kept) return true;
-    kept = fresh.innerHTML;
+    isOver = !("live" in fresh.dataset);
+    // Tokens of forms are other ones each time.
+    const inside = fresh.innerHTML.replace(/(name="csrfmiddlewaretoken" value=")[^"]*/g, "$1");
+    if (inside === kept) return true;
+    kept = inside;
     plain(fresh);
     box.replaceChildren(...document.importNode(fresh, true).childNodes);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (focused) box.querySelector(focused)?.focus({ preventScroll: true });
-    const added = rowsOf(box).filter((id) => !before.has(id));
+    const added = rowsOf(box).filter((id) => !before.has(id) && Number(id) > oldest);
     for (const id of added) {
       box.querySelector(`[data-row="${CSS.escape(id)}"]`)?.closest("tr")?.classList.add("is-new");
     }
@@ -115,6 +121,7 @@
   show();
 
   (function again() {
-    setTimeout(() => refresh().finally(again), EVERY);
+    // What has come to its end changes no more by itself.
+    if (!isOver) setTimeout(() => refresh().finally(again), EVERY);
   })();
 })();

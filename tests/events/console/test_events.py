@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from events.deliver import drain
-from events.models import Event
+from events.models import Delivery, DeliveryAttempt, Event, Subscription
 from events.posting import post
 from events.record import record
 from instances.models import AuditEntry, User
@@ -98,7 +98,7 @@ def test_the_rows_alone_are_answered_to_the_live_list(owner, instance, sink):
 
     part = console(owner).get(LIST, headers={"X-Console-Part": "rows"}).content.decode()
 
-    assert part.startswith('<div id="rows">')
+    assert part.startswith('<div id="rows" data-live>')
     assert f'data-row="{event.pk}"' in part
     assert "<html" not in part
 
@@ -142,6 +142,25 @@ def test_the_page_tells_of_changes_deliveries_and_every_attempt(owner, instance,
     assert "<script>alert" not in page
     assert "<img src=x" not in page
     assert console(owner).post(page_of(event.pk), {}).status_code == 403
+
+
+def test_attempts_at_one_receiver_do_not_crowd_out_those_at_another(owner, instance, sink):
+    Subscription.objects.create(organization=owner.organization, topics=[instance.topic], url=sink.url)
+    (event,) = publish(instance)
+    drain()
+    first, second = Delivery.objects.filter(event=event).order_by("pk")
+    DeliveryAttempt.objects.bulk_create(
+        DeliveryAttempt(delivery=first, number=number, started_at=POLLED_AT, duration_ms=1, status=429)
+        for number in range(250)
+    )
+
+    page = console(owner).get(page_of(event.pk))
+
+    few, one = sorted(page.context["stories"], key=lambda story: story.delivery.pk)
+    assert (len(few.attempts), few.has_more_attempts) == (10, True)
+    assert (len(one.attempts), one.has_more_attempts) == (1, False)
+    assert f"/deliveryattempt/?delivery={first.pk}" in page.content.decode()
+    assert f"/deliveryattempt/?delivery={second.pk}" not in page.content.decode()
 
 
 def test_a_body_is_shown_as_text_on_request_and_that_is_noted(owner, instance, sink):
