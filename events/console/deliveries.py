@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,8 +22,8 @@ from events.console import error_words, newest, redelivering, standing, stories
 from events.console.crumbs import Crumb
 from events.console.filters import DeliveryState, ErrorFilter, TimeFilter
 from events.console.long_list import PART, LongList, NewestFirst
-from events.console.newest import RETRYING, STATES, Asked, Found
-from events.models import Delivery, DeliveryAttempt
+from events.console.newest import RETRYING, STATES, UNDELIVERED, Asked, Found
+from events.models import Delivery, DeliveryAttempt, Subscription
 from instances.console import badges, moments
 from instances.console.lists import may_operate, may_see_bodies
 from instances.console.page import page
@@ -95,24 +96,10 @@ class DeliveryAdmin(LongList):
         response = super().changelist_view(request, extra_context)
         context = getattr(response, "context_data", None) or {}
         if "cl" in context and may_operate(request):
-            context["replay_url"] = self.replay_url(request, context["cl"])
+            changelist = context["cl"]
+            context["replay_url"] = _replay_url(changelist)
+            context["replays_listed"] = _is_of_listed(changelist.asked)
         return response
-
-    def replay_url(self, request: HttpRequest, changelist: NewestFirst) -> str:
-        """The form of replays, filled in with what the list is narrowed to."""
-        asked = self.asked(request, changelist)
-        states = (RETRYING,) if asked.state == RETRYING else STATES.get(asked.state, ())
-        wanted = [
-            ("instance", asked.instance_id),
-            ("subscription", asked.subscription_id),
-            *(("statuses", STATUSES.get(state, where.RETRY)) for state in states),
-            # Replays know no errors: those that are listed, then.
-            ("deliveries", ", ".join(map(str, changelist.found.ids)) if asked.error or asked.ids is not None else ""),
-            ("from", asked.begins_at and asked.begins_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
-            ("to", asked.ends_at and asked.ends_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
-        ]
-        given = urlencode([(name, value) for name, value in wanted if value])
-        return reverse("admin:events_replay_add") + (f"?{given}" if given else "")
 
     def redeliver_one(self, request: HttpRequest, delivery_id: int) -> HttpResponse:
         delivery = self.get_object(request, str(delivery_id))
@@ -169,3 +156,29 @@ class DeliveryAdmin(LongList):
     def next(self, delivery: Delivery) -> SafeString:
         waits: SafeString = vars(delivery)["waits_for"]
         return waits
+
+
+def _replay_url(changelist: NewestFirst) -> str:
+    """The form of replays, filled in with what the list is narrowed to."""
+    asked = changelist.asked
+    states = (RETRYING,) if asked.state == RETRYING else STATES.get(asked.state, ())
+    if _is_of_listed(asked) and not asked.state:
+        states = STATES[UNDELIVERED] if asked.error else Delivery.STATES
+    subscription_id = asked.subscription_id
+    if asked.instance_id is not None:  # who gets them, not whose events: the list shows no others' deliveries
+        of_instance = Subscription.objects.filter(instance=asked.instance_id)
+        subscription_id = of_instance.values_list("pk", flat=True).first()
+    wanted = [
+        ("subscription", subscription_id),
+        *(("statuses", STATUSES.get(state, where.RETRY)) for state in states),
+        ("deliveries", ", ".join(map(str, changelist.found.ids)) if _is_of_listed(asked) else ""),
+        ("from", asked.begins_at and asked.begins_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+        ("to", asked.ends_at and asked.ends_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
+    ]
+    given = urlencode([(name, value) for name, value in wanted if value])
+    return reverse("admin:events_replay_add") + (f"?{given}" if given else "")
+
+
+def _is_of_listed(asked: Asked) -> bool:
+    """Whether a replay can only mean the rows of the page: replays know no errors."""
+    return bool(asked.error) or asked.ids is not None

@@ -28,6 +28,7 @@ PART = "X-Console-Part"
 class NewestFirst(ChangeList):
     """What a LongList finds. Filters ask, the list finds ids, and only their rows are read."""
 
+    asked: Asked
     found: Found
     older_url: str
     newest_url: str
@@ -41,7 +42,8 @@ class NewestFirst(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         here = self.model_admin
         assert isinstance(here, LongList)
-        self.found = here.find(here.asked(request, self))
+        self.asked = here.asked(request, self)
+        self.found = here.find(self.asked)
         self.search_help_text = here.search_hint(request)
         # Whose they may be is said once more here, where every other list says it.
         rows = self.apply_select_related(self.root_queryset.filter(pk__in=self.found.ids)).order_by("-pk")

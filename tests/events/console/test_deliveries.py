@@ -81,8 +81,13 @@ def test_filters_find_deliveries_and_are_carried_over_to_replays(owner, instance
     assert client.get(f"{LIST}?subscription__url__startswith=http").status_code == 400
     narrowed = client.get(f"{LIST}?subscription__instance={instance.pk}&state=delivered&from=2020-01-01")
     assert ids(narrowed) == [delivered]
-    wanted = f"?instance={instance.pk}&statuses=delivered&from=2020-01-01T00%3A00%3A00Z"
+    wanted = f"?subscription={deliveries[0].subscription_id}&statuses=delivered&from=2020-01-01T00%3A00%3A00Z"
     assert narrowed.context["replay_url"].endswith(wanted)
+    listed = client.get(f"{LIST}?error=http_5xx")
+    assert "Replay those listed" in text(listed)
+    assert listed.context["replay_url"].endswith(
+        f"statuses=retry&statuses=queued&statuses=abandoned&deliveries={failed}"
+    )
 
 
 def test_lists_take_as_many_queries_for_thirty_rows_as_for_three(owner, stranger, instance, sink):
@@ -127,9 +132,16 @@ def test_the_page_explains_why_it_has_not_arrived(owner, instance, subscription,
     Delivery.objects.filter(pk=fresh.pk).update(next_attempt_at=WAITS)
     assert "an older event of the same object goes first" in text(client.get(page_of(fresh)))
 
+    Delivery.objects.filter(pk=failed.pk).update(next_attempt_at=Now(), attempts_made=9)
+    page = text(client.get(page_of(failed)))
+    assert "gives up when the next attempt fails" in page
+    assert "events-next" not in page
+
     Delivery.objects.filter(pk=failed.pk).update(state=Delivery.QUEUED)
     Organization.objects.update(failure_policy=Organization.QUEUE)
-    assert "your organization does not retry what failed" in text(client.get(page_of(failed)))
+    page = text(client.get(page_of(failed)))
+    assert "your organization does not retry what failed" in page
+    assert "events-timeline" not in page
     Subscription.objects.update(state=Subscription.DEACTIVATED, deactivated_reason="It answered <410>")
     page = text(client.get(page_of(failed)))
     assert "its subscription is deactivated. It answered &lt;410&gt;" in page
