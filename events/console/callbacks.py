@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -23,6 +24,7 @@ from instances.console.badges import badge
 from instances.console.lists import OfOneOrganization, may_operate, may_see_bodies
 from instances.console.moments import ago
 from instances.console.page import instance_page
+from instances.models import Instance
 
 MEANS = {
     Callback.WAITING: "It is stored, and a worker turns it into an event within seconds.",
@@ -30,6 +32,8 @@ MEANS = {
     Callback.PARKED: "It could not be turned into an event. Nothing is lost: it is kept until somebody decides.",
     Callback.REFUSED: "It did not prove that the provider sent it, so nothing was made of it.",
 }
+MOST_AT_ONCE = 1_000
+"""That one request tries again, or drops."""
 TRIED, DROPPED = "had a callback tried again", "dropped a callback"
 
 
@@ -108,7 +112,7 @@ class CallbackAdmin(OfOneOrganization):
         callback = self._to_change(request, callback_id)
         if callback is None:
             return HttpResponseNotAllowed(["POST"])
-        if _try_again(request, [callback]):
+        if _try_again(request, Callback.objects.filter(pk=callback.pk)):
             messages.success(request, "It is being tried again.")
         else:
             messages.warning(request, _stays(callback))
@@ -118,7 +122,7 @@ class CallbackAdmin(OfOneOrganization):
         callback = self._to_change(request, callback_id)
         if callback is None:
             return HttpResponseNotAllowed(["POST"])
-        if _drop(request, [callback]):
+        if _drop(request, Callback.objects.filter(pk=callback.pk)):
             messages.success(request, "It is dropped: it becomes no event.")
         else:
             messages.warning(request, "It is not parked any more, so it was left as it is.")
@@ -135,16 +139,15 @@ class CallbackAdmin(OfOneOrganization):
 
     @admin.action(description="Try again", permissions=["operate"])
     def try_again(self, request: HttpRequest, queryset: QuerySet[Callback]) -> None:
-        chosen = list(queryset.filter(state=Callback.PARKED))
-        count = _try_again(request, chosen)
+        count = _try_again(request, queryset)
         messages.success(request, f"{count} parked {'callback is' if count == 1 else 'callbacks are'} tried again.")
-        if len(chosen) > count:
-            messages.warning(request, f"{len(chosen) - count} stay parked: their instances do not listen.")
+        _say_what_is_left(request, count, queryset, "Those of instances that do not listen stay parked.")
 
     @admin.action(description="Drop", permissions=["operate"])
     def drop(self, request: HttpRequest, queryset: QuerySet[Callback]) -> None:
-        count = _drop(request, list(queryset.filter(state=Callback.PARKED)))
+        count = _drop(request, queryset)
         messages.success(request, f"{count} parked {'callback is' if count == 1 else 'callbacks are'} dropped.")
+        _say_what_is_left(request, count, queryset)
 
     @admin.display(description="Callback")
     def name(self, callback: Callback) -> str:
@@ -159,21 +162,33 @@ class CallbackAdmin(OfOneOrganization):
         return ago(callback.received_at)
 
 
-def _try_again(request: HttpRequest, callbacks: list[Callback]) -> int:
-    listening = [callback for callback in callbacks if _is_listening(callback)]
+def _try_again(request: HttpRequest, rows: QuerySet[Callback]) -> int:
     with transaction.atomic():
-        count = callback_upkeep.retry_parked(callback_ids=[callback.pk for callback in listening])
-        if count:
-            _note(request, listening, TRIED)
-    return count
+        listening = _hold_parked(rows.filter(instance__inbox__is_open=True))
+        callback_upkeep.retry_parked(callback_ids=[callback.pk for callback in listening])
+        _note(request, listening, TRIED)
+    return len(listening)
 
 
-def _drop(request: HttpRequest, callbacks: list[Callback]) -> int:
+def _drop(request: HttpRequest, rows: QuerySet[Callback]) -> int:
     with transaction.atomic():
-        count = callback_upkeep.drop_parked(callback_ids=[callback.pk for callback in callbacks])
-        if count:
-            _note(request, callbacks, DROPPED)
-    return count
+        parked = _hold_parked(rows)
+        callback_upkeep.drop_parked(callback_ids=[callback.pk for callback in parked])
+        _note(request, parked, DROPPED)
+    return len(parked)
+
+
+def _hold_parked(rows: QuerySet[Callback]) -> list[Callback]:
+    """Locked, so that what is noted is what was done, whoever else does something with them at this moment."""
+    parked = rows.filter(state=Callback.PARKED).defer("body", "query", "signature").select_related("instance")
+    return list(parked.select_for_update(of=("self",)).order_by("pk")[:MOST_AT_ONCE])
+
+
+def _say_what_is_left(request: HttpRequest, count: int, rows: QuerySet[Callback], why: str = "") -> None:
+    if rows.filter(state=Callback.PARKED).exists():
+        again = f"{MOST_AT_ONCE:,} are taken at a time: choose the others again." if count == MOST_AT_ONCE else ""
+        if said := again or why:
+            messages.warning(request, said)
 
 
 def _is_listening(callback: Callback) -> bool:
@@ -186,13 +201,18 @@ def _stays(callback: Callback) -> str:
     return "It stays parked: its instance does not listen. Switch its events on first."
 
 
-def _note(request: HttpRequest, callbacks: list[Callback], action: str) -> None:
+def _note(request: HttpRequest, callbacks: Sequence[Callback], action: str) -> None:
+    """Once for each instance."""
+    of_instances: dict[Instance, list[int]] = {}
     for callback in callbacks:
+        of_instances.setdefault(callback.instance, []).append(callback.pk)
+    for instance, ids in of_instances.items():
         audit.note(
             who=request.user,
             action=action,
             through=audit.CONSOLE,
-            organization_id=callback.instance.organization_id,
-            instance=callback.instance,
-            subject=f"callback {callback.pk}",
+            organization_id=instance.organization_id,
+            instance=instance,
+            subject=f"callback {ids[0]}" if len(ids) == 1 else f"{len(ids)} callbacks",
+            detail="" if len(ids) == 1 else "Callbacks " + ", ".join(map(str, ids)),
         )

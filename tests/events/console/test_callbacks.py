@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 from django.db.models.functions import Now
 
@@ -154,7 +156,22 @@ class TestCallbacks:
         assert "2 parked callbacks are tried again" in act("try_again", rows[0], rows[1], done)
         assert "1 parked callback is dropped" in act("drop", rows[2], done)
         assert Callback.objects.filter(state=Callback.WAITING).count() == 2
-        assert len(noted()) == 3
+        assert noted() == ["had a callback tried again: 2 callbacks", f"dropped a callback: callback {rows[2].pk}"]
+
+    def test_very_many_are_taken_some_at_a_time_and_with_few_queries(
+        self, owner, desk, monkeypatch, django_assert_max_num_queries
+    ):
+        monkeypatch.setattr("events.console.callbacks.MOST_AT_ONCE", 60)
+        row = Callback(instance=desk, method="POST", state="parked", body=b"")
+        Callback.objects.bulk_create(copy(row) for _ in range(70))
+        client, sent = console(owner), {"action": "drop", "select_across": "1", "_selected_action": [0]}
+
+        with django_assert_max_num_queries(25):
+            client.post(LIST, sent)
+
+        assert Callback.objects.filter(state=Callback.PARKED).count() == 10
+        assert "60 are taken at a time" in client.get(LIST).content.decode()
+        assert noted() == ["dropped a callback: 60 callbacks"]
 
     def test_a_stranger_finds_nothing_and_a_viewer_sees_no_body(self, owner, colleague, stranger, desk):
         row = parked(desk, body=b"canary")
