@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from django.db import transaction
 from django.http import HttpRequest
 
-from events import probing, serializers, subscriptions
+from events import doorbell, probing, queued, serializers, subscriptions
 from events.models import Delivery, Subscription
+from events.plain_cursor import plain_cursor
 from instances import audit
 from instances.errors import Conflict
 
@@ -21,6 +22,10 @@ def reactivate(request: HttpRequest, subscription: Subscription) -> str:
     with transaction.atomic():
         rows = Subscription.objects.filter(pk=subscription.pk)
         subscriptions.redeliver(Delivery.objects.none(), reactivate=rows)
+        if not was_deactivated:
+            with plain_cursor() as cursor:
+                queued.bring_forward(cursor, subscription.pk)
+            transaction.on_commit(doorbell.DELIVERIES.ring, robust=True)
         _note(request, subscription, "reactivated a subscription" if was_deactivated else "trusted a receiver again")
     if was_deactivated:
         return "The subscription is active again: what happens from now on is sent. What is queued waits for a release."
@@ -31,7 +36,9 @@ def probe(request: HttpRequest, subscription: Subscription) -> str:
     """Try one event now."""
     with transaction.atomic():
         if not probing.probe_now(subscription.pk):
-            raise Conflict("There is nothing to try: it is not left alone any more, or nothing waits for it")
+            raise Conflict(
+                "There is nothing to try: it is not left alone any more, or nothing waits for it that may be sent"
+            )
         _note(request, subscription, "had a receiver tried")
     return "One event is being tried. If it is taken, the others follow."
 

@@ -27,6 +27,7 @@ from instances.console.lists import OfOneOrganization, may_operate
 from instances.console.moments import ago
 from instances.console.page import instance_or_404, instance_page, page
 from instances.errors import PlatformError
+from instances.models import Organization
 
 TRANSITIONS = 20
 
@@ -205,7 +206,10 @@ def shown(request: HttpRequest, subscription: Subscription, *, url: str = "", ur
         "may_change": may_change,
         "may_reactivate": may_change and is_deactivated and bool(subscription.url),
         "may_trust": may_change and is_open and not is_deactivated,
-        "may_probe": may_change and is_open and bool(subscription.url),
+        "may_probe": may_change
+        and is_open
+        and bool(subscription.url)
+        and (not is_deactivated or subscription.organization.failure_policy == Organization.RETRY),
         "may_move": may_change and instance is None,
         "url": url,
         "url_problem": url_problem,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from events.deliver import drain
 from events.models import Circuit, Delivery, Subscription
-from instances.models import User
+from events.subscriptions import HELD_BACK
+from instances.models import Organization, User
 from tests.events.conftest import make_instance, publish
 from tests.events.console.signed_in import console, noted
 from tests.events.failing import circuit_of, go_round
@@ -92,7 +96,7 @@ def test_the_filter_finds_what_the_column_says(owner, sink):
         assert listed.content.decode().count(f">{word[0].upper()}{word[1:]}</span>") == len(rows)
 
 
-def test_a_receiver_that_is_left_alone_is_tried_now_or_trusted_at_once(owner, left_alone, sink):
+def test_a_receiver_that_is_left_alone_is_tried_now_or_trusted_at_once(owner, instance, left_alone, sink):
     client = console(owner)
     sink.answer(200)
 
@@ -103,20 +107,43 @@ def test_a_receiver_that_is_left_alone_is_tried_now_or_trusted_at_once(owner, le
     assert "nothing to try" in client.post(f"{LIST}{left_alone.pk}/probe/", follow=True).content.decode()
 
     Circuit.objects.update(state=Circuit.OPEN)
+    publish(instance, 1, first=30)
+    later = Delivery.objects.filter(state=Delivery.PENDING)
+    later.update(first_failed_at=Now(), next_attempt_at=Now() + timedelta(hours=1))
     assert "trusted again" in client.post(f"{LIST}{left_alone.pk}/reactivate/", follow=True).content.decode()
     assert not Circuit.objects.filter(state=Circuit.OPEN).exists()
+    assert drain().delivered == later.count() + 13 == 13
     subject = f"subscription {left_alone.pk}"
     assert noted() == [f"had a receiver tried: {subject}", f"trusted a receiver again: {subject}"]
 
 
 def test_a_probe_takes_what_would_be_tried_later(owner, left_alone):
     Delivery.objects.filter(first_failed_at=None).delete()
+    Circuit.objects.update(paused_until=Now() + timedelta(hours=1))
     assert go_round() == []
 
     console(owner).post(f"{LIST}{left_alone.pk}/probe/")
 
     assert len(go_round(500)) == 1
     assert circuit_of(left_alone).state == Circuit.OPEN
+
+
+def test_what_would_not_be_sent_is_not_said_to_be_tried(owner, left_alone, gone_to_wait):
+    answer = console(owner).post(f"{LIST}{left_alone.pk}/probe/", follow=True).content.decode()
+
+    assert "There is nothing to try" in answer
+    assert "is being tried" not in answer
+    assert noted() == []
+
+
+@pytest.fixture(params=["held back", "queued, and not retried"])
+def gone_to_wait(request, left_alone: Subscription) -> None:
+    if request.param == "held back":
+        left_alone.deliveries.update(next_attempt_at=HELD_BACK)
+    else:
+        left_alone.deliveries.update(state=Delivery.QUEUED)
+        Subscription.objects.update(state=Subscription.DEACTIVATED)
+        Organization.objects.update(failure_policy=Organization.QUEUE)
 
 
 def test_a_deactivated_subscription_is_reactivated_alone_or_with_what_is_queued(owner, gone, sink):
