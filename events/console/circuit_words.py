@@ -10,7 +10,7 @@ from events.models import Circuit, Subscription
 from instances.console.home import BAD, GOOD, PLAIN, WARNING
 from instances.console.moments import absolute
 from instances.models import Organization
-from instances.retry_schedules import schedule_of
+from instances.retry_schedules import Schedule, schedule_of
 
 HEALTHY, FAILING, LEFT_ALONE, RECOVERING, WAITING = "healthy", "failing", "left alone", "recovering", "asked to wait"
 DEACTIVATED, NOWHERE = "deactivated", "no URL"
@@ -90,7 +90,9 @@ def health_of(
             "and what is new is still sent at once."
         ]
     if word in (FAILING, LEFT_ALONE) and circuit is not None:
-        said += _fate(circuit, organization)
+        instance = subscription.instance
+        schedule = schedule_of((instance and instance.retry_schedule) or organization.retry_schedule)
+        said += _fate(circuit, organization, schedule)
     return Health(word=word, sentences=tuple(said))
 
 
@@ -111,12 +113,12 @@ def _left_alone(circuit: Circuit, now: datetime) -> list[str]:
     return said
 
 
-def _fate(circuit: Circuit, organization: Organization) -> list[str]:
+def _fate(circuit: Circuit, organization: Organization, schedule: Schedule) -> list[str]:
     if organization.failure_policy != Organization.RETRY:
         return ["The organization's settings say that what fails is queued, not retried."]
     if circuit.failing_since is None:
         return []
-    ends_at = circuit.failing_since + schedule_of(organization.retry_schedule).end
+    ends_at = circuit.failing_since + schedule.end
     return [f"If nothing is taken until about {absolute(ends_at)}, the subscription is deactivated."]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from events.console.circuit_words import health_of
 from events.models import Circuit, Subscription
-from instances.models import Organization
+from instances.models import Instance, Organization
 
 NOW = datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(minutes=5)
@@ -50,3 +50,11 @@ def test_how_a_receiver_is_doing_is_said_in_words(columns, circuit, word, words)
     assert words in " ".join(health.sentences)
     assert ".." not in " ".join(health.sentences)
     assert health.tone
+
+
+def test_an_instance_with_a_schedule_of_its_own_is_given_up_by_that():
+    subscription = Subscription(url="https://example.com/", instance=Instance(retry_schedule="60,3600"))
+
+    health = health_of(subscription, FAILING, organization=Organization(), now=NOW)
+
+    assert "until about 2026-11-22 13:00:00 UTC" in health.sentences[-1]
