@@ -64,7 +64,7 @@ class Typed:
         """`is_sent`: from the form itself, where a box that is not there is one that is not ticked."""
         statuses = tuple(sent.getlist("statuses"))
         return cls(
-            texts={name: sent.get(name, "").strip() for name in FIELDS},
+            texts={name: _text(sent.get(name, "")) for name in FIELDS},
             statuses=statuses if statuses or is_sent else CHECKED,
             reactivates=sent.get("reactivate", "") not in ("", "false", "0"),
         )
@@ -127,7 +127,7 @@ def understand(typed: Typed, *, user: User, scope: Scope) -> Asked:
                 "to": typed.texts["to"] or None,
                 "eventIds": _numbers(typed.texts["events"]),
                 "deliveryIds": _numbers(typed.texts["deliveries"]),
-                "rate": _number(typed.texts["rate"] or str(DEFAULT_RATE)),
+                "rate": whole_number(typed.texts["rate"] or str(DEFAULT_RATE)),
                 "reactivate": typed.reactivates,
             }
         )
@@ -166,10 +166,11 @@ def name_of(row: Instance | Subscription) -> str:
 def suggested(field: str, text: str, *, scope: Scope, most: int = 20) -> list[str]:
     """What the box of `field` offers for the beginning of a name, or a number."""
     rows: QuerySet[Any] = scope.of((Instance if field == "instance" else Subscription).objects.all())
-    number = _NUMBER_LAST.search(text.strip())
+    text = _text(text)
+    number = _NUMBER_LAST.search(text)
     shown = F("name") if field == "instance" else SHOWN_URL
     rows = rows.annotate(shown=shown)
-    found = rows.filter(shown__icontains=text.strip()[:LONGEST_NAME])
+    found = rows.filter(shown__icontains=text[:LONGEST_NAME])
     if number and int(number[1]) <= LARGEST_NUMBER:
         found = rows.filter(pk=int(number[1])) | found
     return [label_of(row) for row in found.order_by("-pk")[:most]]
@@ -210,8 +211,14 @@ def _organization_of(request: ReplayRequest, *, user: User, scope: Scope) -> Org
 
 
 def _numbers(text: str) -> list[int | str] | None:
-    return [_number(one) for one in re.split(r"[\s,;]+", text) if one] or None
+    return [whole_number(one) for one in re.split(r"[\s,;]+", text) if one] or None
 
 
-def _number(text: str) -> int | str:
+def _text(typed: str) -> str:
+    """What the database can compare with: text without NUL."""
+    return typed.replace("\x00", "\ufffd").strip()
+
+
+def whole_number(text: str) -> int | str:
+    """What was typed, as it is where it is none: the API's words name it."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else text

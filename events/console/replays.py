@@ -20,7 +20,7 @@ from django.utils.safestring import SafeString
 
 from events import replays
 from events.console import replay_begin
-from events.console.replay_form import Typed
+from events.console.replay_form import Typed, whole_number
 from events.console.replay_words import duration, progress, size, wanted_line, wanted_words
 from events.models import Replay
 from events.replay_api import CHANGES
@@ -36,6 +36,8 @@ from instances.models import Instance
 
 DONE = {Replay.PAUSED: "paused a replay", Replay.RUNNING: "let a replay go on", Replay.CANCELLED: "cancelled a replay"}
 LONGEST_LINE = 120
+MANY = 10_000
+"""Deliveries, whose outcomes take a while to be counted."""
 
 
 @admin.register(Replay)
@@ -117,8 +119,8 @@ class ReplayAdmin(OfOneOrganization):
 
     def _change(self, request: HttpRequest, replay: Replay) -> Replay:
         rate = request.POST.get("rate", "").strip()
-        sent = {"state": request.POST.get("state") or None}
-        asked = parse_change(sent | {"rate": int(rate) if rate.isdecimal() else rate or None}, states=CHANGES)
+        sent = {"state": request.POST.get("state") or None, "rate": whole_number(rate) if rate else None}
+        asked = parse_change(sent, states=CHANGES)
         with transaction.atomic():
             changed = replays.change(replay, asked)
             audit.note(
@@ -187,6 +189,7 @@ def _shown(request: HttpRequest, replay: Replay) -> dict[str, Any]:
         "is_going_on": replay.state in GOING_ON,
         # Beginning is not the end of it: what was begun is still to be delivered.
         "is_watched": replay.state in GOING_ON or outcomes.pending > 0,
+        "looks_every": 10 if replay.state != Replay.RUNNING else 5 if replay.total > MANY else 2,
         "may_change": may_operate(request) and replay.state in GOING_ON,
         "highest_rate": HIGHEST_RATE,
         "problem": "",

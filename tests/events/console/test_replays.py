@@ -55,6 +55,9 @@ def test_what_is_asked_for_is_looked_at_then_begun_and_watched(owner, instance, 
     page = client.get(f"{LIST}{replay.pk}/change/").content.decode()
     assert "0 of 3 deliveries so far" in page
     assert 'hx-trigger="every 2s"' in page
+    Replay.objects.update(total=20_000)
+    assert 'hx-trigger="every 5s"' in client.get(f"{LIST}{replay.pk}/change/").content.decode()
+    Replay.objects.update(total=3)
     replays.sweep()
     replays.sweep()
     drain()
@@ -130,6 +133,9 @@ def test_the_boxes_offer_what_is_the_organizations_own(owner, stranger, instance
     found = [console(user).get(path, {"instance": "INSTANCE"}).content.decode() for user in (owner, stranger)]
     assert f"{instance.name} ({instance.pk})" in found[0]
     assert "<option" not in found[1]
+    assert console(owner).get(path, {"instance": "\x00"}).content.strip() == b""
+    odd = console(owner).post(ADD, {"instance": "No\x00body", "statuses": "queued"})
+    assert "There is no instance No" in odd.context["errors"]["instance"]
     by_url = console(owner).get(path, {"subscription": "127.0.0.1"}).content.decode()
     assert f"({Subscription.objects.get().pk})" in by_url
 
@@ -164,6 +170,7 @@ def test_paused_let_go_on_and_cancelled_in_place(owner, delivered):
 
     assert "Paused after 0 of 3 deliveries" in ask(state="paused")
     assert "1 to 1000" in ask(rate="5000")
+    assert "1 to 1000" in ask(rate="9" * 5000)
     ask(rate="9")
     assert "so far" in ask(state="running")
     assert client.post(path, {"state": "cancelled"})["Location"] == f"{LIST}{replay.pk}/change/"
