@@ -130,9 +130,7 @@ class DeliveriesView(ApiView):
             count=page.total_count or 0,
             first=page.rows,
         )
-        audited_calls.note(
-            request, "redelivered", subject=f"{count} deliveries", detail=f"where={request.query_params['where']}"
-        )
+        audited_calls.note(request, "redelivered", subject=f"{count} deliveries", detail=again.in_words)
         logger.info("redelivery asked for", extra={"user": user_of(request).pk, "deliveries": count})
         begun = Delivery.objects.filter(pk__in=[row.pk for row in page.rows]).order_by("pk")
         return Response(_objects(_shown(begun, request), request), headers={"Elements-Total-Count": str(count)})

@@ -36,6 +36,12 @@ class Where:
     """Of the subscription."""
     status: str | None
 
+    @property
+    def in_words(self) -> str:
+        """Without the query string of a URL, where receivers keep secrets."""
+        said = [f"{name} {value.partition('?')[0]}" for name, value in sorted(self.columns.items())]
+        return ", ".join([*said, *([self.status] if self.status else [])])
+
     def subscriptions(self, organization: Organization) -> QuerySet[Subscription]:
         return Subscription.objects.filter(organization=organization, **self.columns)
 

@@ -14,6 +14,7 @@ from tests.api_client import Api
 from tests.factories import PASSWORD, InstanceFactory, UserFactory
 
 JOB = {"name": "Nightly", "method": "GET", "uri": "/hubs/crm/contacts", "trigger": {"cron": "0 0 3 * * ? *"}}
+RECEIVER = "https://app.example.com/x?key=canary"
 DEFINITION = {"fields": [{"path": "id", "type": "number"}]}
 
 
@@ -73,13 +74,14 @@ def test_an_instance_from_its_first_day_to_its_last(api, owner, body, sandbox, n
 def test_what_else_people_set_up_and_ask_for(api, owner, noted):
     instance = InstanceFactory.create(user=owner)
     through, path = api.through(instance), f"/instances/{instance.pk}"
-    subscription = {"channel": "webhook", "topics": ["news"], "config": {"url": "https://app.example.com/x?key=canary"}}
+    subscription = {"channel": "webhook", "topics": ["news"], "config": {"url": RECEIVER}}
 
     subscription_id = api.post("/notifications/subscriptions", subscription).json()["id"]
     event_id = api.post("/notifications", {"topic": "news", "message": "canary"}).json()["id"]
     api.delete(f"/notifications/{event_id}")
     Delivery.objects.update(state=Delivery.QUEUED)
-    api.call("PUT", "/notifications/subscriptions/deliveries", where="channel='webhook' and status='queued'")
+    meant = f"config.url='{RECEIVER}' and status='queued'"
+    assert api.call("PUT", "/notifications/subscriptions/deliveries", where=meant).status_code == 200
     api.delete(f"/notifications/subscriptions/{subscription_id}")
     api.patch("/accounts/settings", {"notification.retention.days": 10})
     replay = api.post("/replays", {"instanceId": instance.pk, "rate": 5}).json()
