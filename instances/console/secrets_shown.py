@@ -27,16 +27,16 @@ def own_secrets_view(request: HttpRequest) -> HttpResponse:
         elif asked == "rotate" and request.POST.get("seen") != (user.secret_hash or "")[:32]:
             problem = "It has been changed meanwhile; nothing was done. Look again."
         elif asked in ("show", "rotate"):
-            account = accounts.secrets_of(user)
             with transaction.atomic():
                 if asked == "rotate":
                     accounts.rotate_secret_of(user)
-                    account, is_new = accounts.secrets_of(user), True
+                account, is_new = accounts.secrets_of(user), asked == "rotate"
                 _note(user, "changed their secret" if is_new else "looked at their secrets")
-    except KeyMissing:
-        problem = "They cannot be read: the key that they were encrypted with is missing from FERNET_KEYS."
-    except NotPermitted as refused:
+    except (KeyMissing, NotPermitted) as refused:
+        user.refresh_from_db()  # what was begun is undone
         problem = str(refused)
+        if isinstance(refused, KeyMissing):
+            problem = "They cannot be read: the key that they were encrypted with is missing from FERNET_KEYS."
     return page(
         request,
         "console/people/own_secrets.html",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from instances import accounts
 from instances.encryption import decrypt
 from instances.models import AuditEntry, User
 from tests.api_client import Api
@@ -44,7 +45,11 @@ def test_who_has_none_is_told_so(db, client):
     assert "has no secrets" in client.post(PAGE, {"do": "show"}).content.decode()
 
 
-def test_a_key_that_is_missing_from_the_keyring_is_said(console, settings):
+def test_a_key_that_is_missing_from_the_keyring_is_said_and_new_secrets_are_the_way_out(console, owner, settings):
     settings.FERNET_KEYS = ["0" * 43 + "="]
+    sent = {"do": "rotate", "sure": "yes", "seen": console.get(PAGE).context["seen"]}
 
     assert "missing from FERNET_KEYS" in console.post(PAGE, {"do": "show"}).content.decode()
+    assert console.post(PAGE, sent).context["seen"] == sent["seen"]
+    accounts.rotate_secret_of(owner.organization)
+    assert console.post(PAGE, sent).context["is_new"]
