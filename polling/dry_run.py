@@ -6,30 +6,32 @@ nothing is claimed, recorded or written down, and only the beginning is read of 
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from typing import Final
-from urllib.parse import quote, quote_plus, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils import timezone
 
 from connectors.connection import Connection
-from connectors.egress import SentRequest, deadline, watched
-from connectors.errors import ConnectorError, CredentialsRefused, OwnFault, PermissionRefused, RateLimited
+from connectors.egress import deadline, watched
+from connectors.errors import ConnectorError, CredentialsRefused, OwnFault, PermissionRefused, RateLimited, TryLater
 from connectors.poller import ResourcePoller
 from events import record
 from events.ledger import SeenVersion
 from events.models import Subscription
-from instances.configuration import MASK, connection_of, is_secret
+from instances.configuration import connection_of
 from instances.encryption import KeyMissing
 from instances.errors import InvalidRequest
 from instances.models import Instance
 from polling import asking, window
 from polling.decisions import Decision, Ignored, Poll
+from polling.dry_run_requests import AskedRequest, shown, without_secrets
 from polling.dry_run_rows import MET_TWICE, Row, row_of
 from polling.facts import RecordFacts
 from polling.models import PollCursor
@@ -43,12 +45,11 @@ MOST_BYTES: Final = 8 * 1024 * 1024
 """Of pages: after them no other one is asked for. It runs in a process that others use meanwhile."""
 SECONDS: Final = 20.0
 """For all of its requests together: somebody waits for it."""
+_NEARLY = 0.1  # what is left of them is rounded where it is used
 NOTIFICATIONS_SHOWN: Final = 5
 BYTES_SHOWN: Final = 1024 * 1024
 """Of notifications: behind these there is no other one. Each may hold all records."""
 _TRIED_AGAIN = "A poll that fails leaves the cursor where it is and is tried again: nothing is missed"
-_SHORTEST_SECRET = 4
-"""What is shorter would be found in every other word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +61,6 @@ class CursorState:
     """What a poll would ask for, the overlap before the watermark."""
     remembered_since: datetime | None
     is_baseline_read: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedRequest:
-    """One request to the provider, without its secrets."""
-
-    method: str
-    url: str = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    body: str = field(repr=False)
-    status: int | None
-    """None: it was not answered."""
-    duration_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +92,8 @@ class DryRun:
     """Why a poll would fail; empty where it would not."""
     consequence: str
     """What such a failure leads to."""
+    is_given_up: bool = False
+    """Its time was up before everything was read, which says nothing about a poll."""
 
     def counts(self) -> Mapping[str, int]:
         """Rows by their outcome."""
@@ -128,15 +118,18 @@ def dry_run(cursor: PollCursor) -> DryRun:
         witness=seen.witness,
     )
     trouble = consequence = ""
+    ends_at = time.monotonic() + SECONDS
     with deadline(SECONDS), watched() as requests:
         try:
             seen.path = asking.path_of(poller, since=seen.asked_since)
             _read(reading, seen, connection=connection, poller=poller)
         except ConnectorError as error:
-            said = f" ({error.provider_message})" if error.provider_message else ""
-            trouble, consequence = _without_secrets(f"{error}{said}", connection), _consequence(error)
-    seen.path = _without_secrets(seen.path, connection)
-    seen.requests = [_shown(one, connection) for one in requests]
+            seen.is_given_up = isinstance(error, TryLater) and time.monotonic() > ends_at - _NEARLY
+            if not seen.is_given_up:
+                said = f" ({error.provider_message})" if error.provider_message else ""
+                trouble, consequence = without_secrets(f"{error}{said}", connection), _consequence(error)
+    seen.path = without_secrets(seen.path, connection)
+    seen.requests = [shown(one, connection) for one in requests]
     return _answer(cursor, seen, reading=reading, trouble=trouble, consequence=consequence)
 
 
@@ -149,6 +142,7 @@ class _Seen:
     poll: Poll | None = None
     page_count: int = 0
     is_cut: bool = False
+    is_given_up: bool = False
     rows: list[Row] = field(default_factory=list)
     met: set[str] = field(default_factory=set)
     """Ids of the rows."""
@@ -202,9 +196,10 @@ def _answer(
         notifications=list(_beginning(bodies)),
         receivers=_receivers(cursor.instance),
         before=None if seen.asked is None else _state(cursor, asks_since=seen.asked.since),
-        after=None if trouble or reading is None else _after(cursor, reading, seen.poll),
+        after=None if trouble or reading is None or seen.poll is None else _after(cursor, reading, seen.poll),
         trouble=trouble,
         consequence=consequence,
+        is_given_up=seen.is_given_up,
     )
 
 
@@ -226,9 +221,8 @@ def _state(cursor: PollCursor, *, asks_since: datetime) -> CursorState:
     )
 
 
-def _after(cursor: PollCursor, reading: Reading, poll: Poll | None) -> CursorState:
+def _after(cursor: PollCursor, reading: Reading, poll: Poll) -> CursorState:
     """The cursor as this poll would leave it: on a copy that nobody saves."""
-    assert poll is not None, "what was read had a first page"
     watermark = window.next_watermark(
         watermark=cursor.watermark, greatest_stamp=reading.greatest_stamp, first_page_at=poll.started_at
     )
@@ -270,27 +264,3 @@ def _consequence(error: ConnectorError) -> str:
             return f"{_TRIED_AGAIN}."
     most = settings.POLL_FAILURES_BEFORE_DISABLING
     return f"{_TRIED_AGAIN}. After {most} failures in a row this instance is not polled until somebody starts it again."
-
-
-def _shown(sent: SentRequest, connection: Connection) -> AskedRequest:
-    return AskedRequest(
-        method=sent.method,
-        url=_without_secrets(sent.url, connection),
-        headers=sent.headers,
-        body=_without_secrets(sent.body.decode(errors="replace"), connection),
-        status=sent.status,
-        duration_ms=sent.duration_ms,
-    )
-
-
-def _without_secrets(text: str, connection: Connection) -> str:
-    """Somebody may have written one into the poller's url."""
-    secrets = {
-        value.strip() for key, value in connection.configuration.items() if value and is_secret(connection.element, key)
-    }
-    # The longest first: one may be the beginning of another.
-    for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= _SHORTEST_SECRET:
-            for written in (secret, quote(secret, safe=""), quote(secret), quote_plus(secret)):
-                text = text.replace(written, MASK)
-    return text

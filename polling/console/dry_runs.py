@@ -17,7 +17,8 @@ from instances.console.home import GOOD, PLAIN
 from instances.console.page import instance_page
 from polling import dry_run as dry_runs
 from polling.console import asked_poller
-from polling.dry_run import AskedRequest, DryRun
+from polling.dry_run import DryRun
+from polling.dry_run_requests import AskedRequest
 from polling.dry_run_rows import CONFIRMED, IGNORED, NOTED, Row
 from polling.models import PollCursor
 
@@ -78,6 +79,7 @@ def context_of(found: DryRun) -> dict[str, Any]:
     others = [row for row in found.rows if row.change is None]
     return {
         "found": found,
+        "seconds": f"{dry_runs.SECONDS:g}",
         "counts": _counts(found.rows),
         "reported_count": len(reported),
         "requests": [_shown(one) for one in found.requests],

@@ -247,9 +247,11 @@ def test_a_resource_that_is_configured_no_more_says_so(instance):
     assert found.trouble == "event.poller.configuration does not name companies any more."
 
 
-def test_it_ends_when_its_time_is_up(changed, sandbox, monkeypatch):
+def test_it_is_given_up_when_its_time_is_up_and_says_nothing_of_polls(changed, sandbox, monkeypatch):
     monkeypatch.setattr(dry_runs, "SECONDS", 0.0)
     sandbox.requests.clear()
+    found = dry_run(changed)
 
-    assert "The time that was given" in dry_run(changed).trouble
+    assert found.is_given_up
+    assert (found.trouble, found.after, found.page_count) == ("", None, 0)
     assert sandbox.requests == []

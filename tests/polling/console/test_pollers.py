@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from events.models import Event
 from instances.models import AuditEntry, Instance, User
-from polling import schedule
+from polling import dry_run, schedule
 from polling.console import poller_state
 from polling.models import PollCursor, PollRun
 from tests.factories import InstanceFactory, UserFactory
@@ -243,7 +243,7 @@ def test_a_dry_run_shows_requests_rows_notifications_and_the_cursor(client, owne
     assert "<html" in client.post(url).content.decode()  # as it is without scripts
 
 
-def test_a_dry_run_says_what_the_provider_has_against_it(client, owner, waiting, sandbox):
+def test_a_dry_run_says_what_the_provider_has_against_it(client, owner, waiting, sandbox, monkeypatch):
     sandbox.behave(path="/company/contacts", status=500, body="<h1>Sorry</h1>")
     client.force_login(owner)
     result = in_place(client, "post", f"{PAGE}{waiting.pk}/dry-run/")
@@ -251,6 +251,11 @@ def test_a_dry_run_says_what_the_provider_has_against_it(client, owner, waiting,
     assert "A poll would fail:" in result
     assert "HTTP 500" in result
     assert "<h1>" not in result
+    monkeypatch.setattr(dry_run, "SECONDS", 0.0)
+    result = in_place(client, "post", f"{PAGE}{waiting.pk}/dry-run/")
+    assert "no page came in time" in result
+    assert "would fail" not in result
+    assert "the same" not in result
     Instance.objects.update(is_disabled=True)
     sandbox.requests.clear()
     assert "Enable it first" in in_place(client, "post", f"{PAGE}{waiting.pk}/dry-run/")
