@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +24,7 @@ def script_data(element: Element) -> dict[str, Any]:
 
 def stops() -> list[float]:
     """Minutes between polls that the slider offers, none below the floor."""
-    floor = settings.POLL_INTERVAL_FLOOR / 60
+    floor = math.ceil(settings.POLL_INTERVAL_FLOOR / 60 * 1000) / 1000  # as instances keep it
     return sorted({floor, *(stop for stop in _STOPS if stop >= floor)})
 
 

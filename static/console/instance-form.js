@@ -47,15 +47,27 @@ document.addEventListener("alpine:init", () => {
     },
     read() {
       this.unreadable = "";
+      const text = this.text.value.trim();
+      if (!text) {
+        this.readNothing();
+        return;
+      }
       let value;
       try {
-        value = JSON.parse(this.text.value.trim() || "{}");
+        value = JSON.parse(text);
       } catch (error) {
         this.unreadable = error.message;
         return;
       }
       if (isObject(value) && Object.values(value).every(isObject)) this.settings = value;
       else this.unreadable = "It needs an object with one object for each resource.";
+    },
+    // Nothing typed is not nothing polled.
+    readNothing() {
+      const defaults = Alpine.raw(this.known).filter((one) => one.is_default);
+      const settings = Object.fromEntries(defaults.map((one) => [one.name, one.settings]));
+      if (this.text.defaultValue.trim()) this.settings = structuredClone(settings);
+      else this.unreadable = "What is polled is said by event.poller.urls, until something is typed here.";
     },
     write() {
       typeInto(this.text, JSON.stringify(this.settings, null, 2));
@@ -187,10 +199,11 @@ async function copy(text, what) {
     area.remove();
     if (!isCopied) {
       announce("Your browser did not let us copy; select the text instead.");
-      return;
+      return false;
     }
   }
   announce(`${what} copied.`);
+  return true;
 }
 
 function flash(button, text) {
@@ -215,10 +228,15 @@ document.addEventListener("click", async (event) => {
     show(control, control.type === "password");
   } else if (copiedId || copyText) {
     const text = copiedId ? byId(copiedId).value : byId(copyText).textContent;
+    if (!text) {
+      announce("There is nothing to copy: type or generate a key first.");
+      flash(button, "Nothing typed");
+      return;
+    }
     button.focus();
-    await copy(text, copiedId ? "The key was" : "The request was");
+    const isCopied = await copy(text, copiedId ? "The key was" : "The request was");
     button.focus();
-    flash(button, "Copied");
+    flash(button, isCopied ? "Copied" : "Not copied");
   }
 });
 
@@ -227,6 +245,7 @@ document.addEventListener("input", (event) => {
   const control = event.target;
   if (control.getAttribute("aria-invalid")) {
     control.removeAttribute("aria-invalid");
+    control.dataset.mended = ""; // what was revealed for it stays, under the fingers of who types
     const slot = byId(`${control.id}-problem`);
     if (slot) slot.textContent = "";
   }
@@ -246,14 +265,29 @@ function isVisible(control) {
   return control.getClientRects().length > 0;
 }
 
-function focusFirstProblem() {
-  const invalid = [...document.querySelectorAll("#instance-form [aria-invalid='true']")];
-  const first = invalid.find(isVisible);
-  // The JSON is folded away while there is a list; what is said about it stands below both.
-  const target = first ?? invalid[0]?.closest("fieldset")?.querySelector("button:not([hidden])") ?? byId("form-report");
+// The JSON is folded away while there is a list, and so are the lines of the tags: then what stands in for them.
+function reachable(control) {
+  if (!control || isVisible(control)) return control;
+  return [...(control.closest(".form-field")?.querySelectorAll("input, select, textarea, button") ?? [])].find(isVisible);
+}
+
+function goTo(target) {
   target.focus();
   target.scrollIntoView({ block: "center" });
 }
+
+function focusFirstProblem() {
+  const invalid = [...document.querySelectorAll("#instance-form [aria-invalid='true']")];
+  goTo(invalid.map(reachable).find(Boolean) ?? byId("form-report"));
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#instance-form a[href^='#field-']");
+  const target = link && reachable(byId(link.hash.slice(1)));
+  if (!target) return;
+  event.preventDefault();
+  goTo(target);
+});
 
 // Whoever is not signed in any more is sent to another page, which belongs nowhere into this one.
 document.addEventListener("htmx:beforeSwap", (event) => {

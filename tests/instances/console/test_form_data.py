@@ -82,7 +82,7 @@ def test_form_that_nobody_touched_changes_nothing() -> None:
     assert of_stored({keys.POLLER_CONFIGURATION: compact}).is_empty
     # Over the API come texts that no box of one line can hold as they are.
     drawn = form_data.initial_of(STORED, name="Acme\nNorth", tags=["a\nb", "c\u2028d", "a"])
-    odd = replace(drawn, values=drawn.values | {"company": "ac\nme"})
+    odd = replace(drawn, values={**drawn.values, "company": "ac\nme"})
     as_sent = {"instance-name": "AcmeNorth", "instance-tags": "a\r\nb\r\nc\u2028d\r\na", "company": "acme"}
     assert of_stored(as_sent, odd).is_empty
 

@@ -59,7 +59,8 @@ def test_every_resource_that_can_be_added_comes_with_settings_that_hold(element:
     assert {one["name"] for one in offered if one["is_default"]} == set(element.poller_configuration)
 
 
-def test_slider_stops_at_the_floor(settings) -> None:
-    settings.POLL_INTERVAL_FLOOR = 90.0
+@pytest.mark.parametrize(("seconds", "stops"), [(90.0, [1.5, 2, 3]), (30.0, [0.5, 1, 2]), (2.0, [0.034, 0.5, 1])])
+def test_slider_stops_at_the_floor(settings, seconds: float, stops: list[float]) -> None:
+    settings.POLL_INTERVAL_FLOOR = seconds
 
-    assert poller_fields.stops()[:3] == [1.5, 2, 3]
+    assert poller_fields.stops()[:3] == stops
