@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from events import replay_matches, replays
+from events.console.long_list import number
 from events.console.replay_form import Asked, Refused, Typed, refused, suggested, understand
 from events.console.replay_words import STATUSES, duration, size, wanted_line, wanted_words
 from events.replay_requests import HIGHEST_RATE, MOST_IDS
@@ -21,6 +22,12 @@ from instances.errors import PlatformError
 from instances.models import User
 
 MOST_RECIPIENTS = 20
+FEW = 100
+"""Deliveries that may have come to those of the preview unnoticed, beside as many again."""
+
+
+class _Grown(Exception):
+    """There is much more to begin than the preview said."""
 
 
 def add(request: HttpRequest) -> HttpResponse:
@@ -37,7 +44,12 @@ def add(request: HttpRequest) -> HttpResponse:
     assert isinstance(user, User)
     try:
         asked = understand(typed, user=user, scope=scope_of(request))
-        return _begin(request, asked, user) if step == "begin" else _preview(request, typed, asked)
+        if step == "begin":
+            try:
+                return _begin(request, asked, user, seen=number(request.POST.get("seen", "")))
+            except _Grown:
+                return _preview(request, typed, asked, has_grown=True)
+        return _preview(request, typed, asked)
     except Refused as error:
         return _form(request, typed, error)
     except PlatformError as error:
@@ -72,7 +84,7 @@ def _form(request: HttpRequest, typed: Typed, error: Refused | None = None) -> H
     )
 
 
-def _preview(request: HttpRequest, typed: Typed, asked: Asked) -> HttpResponse:
+def _preview(request: HttpRequest, typed: Typed, asked: Asked, *, has_grown: bool = False) -> HttpResponse:
     wanted = asked.request.wanted
     replay_matches.check_ids(asked.organization, wanted)
     found = replay_matches.preview(asked.organization, wanted)
@@ -85,6 +97,7 @@ def _preview(request: HttpRequest, typed: Typed, asked: Asked) -> HttpResponse:
         title="Replay: look before you begin",
         typed=typed,
         found=found,
+        has_grown=has_grown,
         begins=found.count - passed_over,
         passed_over=passed_over,
         reactivates=asked.request.reactivates and found.deactivated,
@@ -98,10 +111,13 @@ def _preview(request: HttpRequest, typed: Typed, asked: Asked) -> HttpResponse:
     )
 
 
-def _begin(request: HttpRequest, asked: Asked, user: User) -> HttpResponse:
+def _begin(request: HttpRequest, asked: Asked, user: User, *, seen: int | None) -> HttpResponse:
+    """`seen` is what the preview counted, None where there was none. Raises _Grown."""
     wanted = asked.request.wanted.to_json()
     with transaction.atomic():
         replay = replays.create(user=user, organization=asked.organization, asked=asked.request)
+        if seen is not None and replay.total > 2 * seen + FEW:
+            raise _Grown
         line = wanted_line(wanted, instance_name=asked.instance.name if asked.instance else "")
         audit.note(
             who=user,

@@ -140,6 +140,24 @@ def test_the_boxes_offer_what_is_the_organizations_own(owner, stranger, instance
     assert f"({Subscription.objects.get().pk})" in by_url
 
 
+def test_what_has_become_much_more_since_the_preview_is_looked_at_again(owner, instance, subscription, delivered):
+    asked = {"statuses": "delivered", "step": "begin", "seen": "0"}
+    client = console(owner)
+    assert client.post(ADD, asked).status_code == 302  # a few more are no news
+    Replay.objects.all().delete()
+    publish(instance, 98, first=10)
+    Delivery.objects.update(state=Delivery.DELIVERED)
+
+    answer = client.post(ADD, asked)
+
+    assert "it has become much more since you looked" in answer.content.decode()
+    assert "101 deliveries would begin again" in answer.content.decode()
+    assert 'name="seen" value="101"' in answer.content.decode()
+    assert not Replay.objects.exists()
+    assert len(noted()) == 1
+    assert client.post(ADD, {**asked, "seen": "101"}).status_code == 302
+
+
 def test_deactivated_subscriptions_are_left_alone_unless_somebody_says_otherwise(owner, instance, subscription, sink):
     sink.answer(410)
     publish(instance, 2)
