@@ -47,6 +47,7 @@ def fill(*, instances: int = INSTANCES, deliveries: int = DELIVERIES) -> Filled:
         cursor.execute("SET session_replication_role = replica")
         for statement in _STATEMENTS:
             cursor.execute(statement, sizes)
+            print(f"filled {statement.split()[2]}: {cursor.rowcount:,} rows", flush=True)
         cursor.execute("SET session_replication_role = DEFAULT")
         for table in _TABLES:
             cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
