@@ -20,7 +20,7 @@ def relative(moment: datetime, *, now: datetime) -> str:
     """`3 minutes ago`, `in 2 hours`."""
     apart = moment - now
     if abs(apart) < _JUST_NOW:
-        return "just now"
+        return "in a moment" if apart > timedelta(0) else "just now"
     said = span(abs(apart))
     return f"in {said}" if apart > timedelta(0) else f"{said} ago"
 

@@ -30,6 +30,7 @@ class UserAdmin(OfOneOrganization):
     search_help_text = "Name or e-mail address"
     ordering = ("email",)
     readonly_fields = ("email", "organization", "signed_in", "joined")
+    show_add_link = False  # the list has a button that says it in words
     change_form_outer_after_template = "console/people/password_link.html"
 
     class Media:

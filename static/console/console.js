@@ -26,7 +26,7 @@ const UNITS = [[86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]];
 
 function relative(moment, now) {
   const apart = (moment - now) / 1000;
-  if (Math.abs(apart) < 5) return "just now";
+  if (Math.abs(apart) < 5) return apart > 0 ? "in a moment" : "just now";
   const seconds = Math.floor(Math.abs(apart));
   const [size, unit] = UNITS.find(([length]) => seconds >= length);
   const count = Math.floor(seconds / size);

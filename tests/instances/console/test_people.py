@@ -29,6 +29,7 @@ def notes() -> list[tuple[str, str, str]]:
 
 
 def test_somebody_who_is_invited_signs_in_and_calls_the_api(console, owner):
+    assert "Invite a person" in console.get(PEOPLE).content.decode()
     assert "Initial password" in console.get(f"{PEOPLE}add/").content.decode()
 
     assert console.post(f"{PEOPLE}add/", NEW).status_code == 302
@@ -123,6 +124,7 @@ def test_nobody_but_owners_changes_people(colleague, owner, viewer):
 
     for other in (viewer, operator):
         assert owner.email in other.get(PEOPLE).content.decode()
+        assert "Invite a person" not in other.get(PEOPLE).content.decode()
         assert other.get(person_page(owner)).status_code == 200
         assert other.get(f"{PEOPLE}{owner.pk}/history/").status_code == 404
         assert other.get(f"{PEOPLE}add/").status_code == 403

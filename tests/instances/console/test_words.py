@@ -16,7 +16,7 @@ NOON = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
     ("apart", "said"),
     [
         (timedelta(seconds=-2), "just now"),
-        (timedelta(seconds=3), "just now"),
+        (timedelta(seconds=3), "in a moment"),
         (timedelta(seconds=-59), "59 seconds ago"),
         (timedelta(seconds=-60), "1 minute ago"),
         (timedelta(hours=2, minutes=59), "in 2 hours"),
