@@ -17,6 +17,13 @@ from instances.console.page import page
 logger = logging.getLogger(__name__)
 
 
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    if not _is_console(request):
+        return HttpResponse("Bad request", status=400, content_type="text/plain")
+    said = "The address asks for something that does not exist here. An old bookmark, perhaps: go on from the menu."
+    return _problem(request, title="This address is not understood", said=said, status=400)
+
+
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     if not _is_console(request):
         return api.not_found(request, exception)

@@ -39,6 +39,7 @@ urlpatterns = [
     path("elements/api-v2/", include("instances.hub_urls")),
 ]
 
+handler400 = "config.page_problems.bad_request"
 handler403 = "config.page_problems.forbidden"
 handler404 = "config.page_problems.not_found"
 handler500 = "config.page_problems.server_error"

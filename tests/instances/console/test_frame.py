@@ -62,6 +62,11 @@ def test_what_is_not_there_or_not_allowed_is_said_with_the_menu_around_it(browse
     assert "There is nothing here" in missing.content.decode()
     assert "nav-sidebar" in missing.content.decode()
 
+    unknown = browser.get("/console/instances/instance/?no_such_field__exact=1")
+    assert unknown.status_code == 400
+    assert "This address is not understood" in unknown.content.decode()
+    assert "nav-sidebar" in unknown.content.decode()
+
     User.objects.update(role=User.VIEWER)
     refused = browser.get("/console/instances/auditentry/")
     assert refused.status_code == 403
