@@ -219,7 +219,7 @@ def _context(form: Form, sent: Sent, *, has_secrets: bool = False) -> dict[str, 
         "problems": [
             {
                 "fields": [{"label": labels[key], "id": ids[key]} for key in (one.key, *one.others) if key in ids],
-                "text": one.at_field,
+                "text": one.at_field if one.key in ids else one.message,
                 "said": one.provider_message,
             }
             for one in sent.problems

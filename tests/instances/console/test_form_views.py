@@ -211,6 +211,10 @@ def test_authenticating_anew_asks_for_secrets_and_leaves_the_rest(console, creat
     shown = {key: value for key, value in credentials.items() if key != "private.key"}
 
     assert "Type it again" in said(console.post(again, shown))
+    polled = {"is_events_enabled": True, "poller_configuration": {"gone": {"url": "/hubs/crm/gone", "idField": "id"}}}
+    Instance.objects.filter(pk=created.pk).update(**polled)
+    assert "<li>event.poller.configuration" in said(console.post(again, credentials))
+    Instance.objects.filter(pk=created.pk).update(is_events_enabled=False)
     Instance.objects.filter(pk=created.pk).update(is_valid=False, invalid_reason="401")
     assert console.post(again, credentials).status_code == 302
     created.refresh_from_db()
