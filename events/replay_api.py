@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from events import replay_matches, replays
-from events.api import ApiView, organization_of
+from events.api import ApiView, organization_of, shows_secrets
 from events.models import Replay
 from events.replay_requests import parse, parse_change
 from events.replays import Outcomes
 from instances import audited_calls
 from instances.api import number
 from instances.authentication import user_of
+from instances.configuration import MASK
 from instances.errors import NotFound
 from instances.paging import page_of
 from instances.serializers import timestamp
@@ -31,7 +32,9 @@ class ReplaysView(ApiView):
         """Newest first."""
         page = page_of(Replay.objects.filter(organization=organization_of(request)), request, is_newest_first=True)
         outcomes = replays.outcomes(page.rows)
-        return page.response([_object(replay, outcomes[replay.pk]) for replay in page.rows])
+        shows = shows_secrets(request)
+        rows = [_object(replay, outcomes[replay.pk], shows_secrets=shows) for replay in page.rows]
+        return page.response(rows)
 
     def post(self, request: Request) -> Response:
         asked = parse(request.data)
@@ -39,7 +42,7 @@ class ReplaysView(ApiView):
             replay = replays.create(user=user_of(request), organization=organization_of(request), asked=asked)
             detail = f"{replay.total} deliveries at {replay.rate} a second"
             audited_calls.note(request, "began a replay", subject=f"replay {replay.pk}", detail=detail)
-        return _answer(replay)
+        return _answer(request, replay)
 
 
 class ReplayPreviewView(ApiView):
@@ -64,7 +67,7 @@ class ReplayView(ApiView):
     """GET and PATCH /replays/{id}."""
 
     def get(self, request: Request, *, replay_id: str) -> Response:
-        return _answer(_replay(request, replay_id))
+        return _answer(request, _replay(request, replay_id))
 
     def patch(self, request: Request, *, replay_id: str) -> Response:
         replay = _replay(request, replay_id)
@@ -73,7 +76,7 @@ class ReplayView(ApiView):
             replay = replays.change(replay, asked)
             detail = f"{replay.state}, {replay.rate} a second"
             audited_calls.note(request, "changed a replay", subject=f"replay {replay.pk}", detail=detail)
-        return _answer(replay)
+        return _answer(request, replay)
 
 
 def _replay(request: Request, replay_id: str) -> Replay:
@@ -83,15 +86,18 @@ def _replay(request: Request, replay_id: str) -> Replay:
     return replay
 
 
-def _answer(replay: Replay) -> Response:
-    return Response(_object(replay, replays.outcomes([replay])[replay.pk]))
+def _answer(request: Request, replay: Replay) -> Response:
+    outcomes = replays.outcomes([replay])[replay.pk]
+    return Response(_object(replay, outcomes, shows_secrets=shows_secrets(request)))
 
 
-def _object(replay: Replay, outcomes: Outcomes) -> dict[str, Any]:
+def _object(replay: Replay, outcomes: Outcomes, *, shows_secrets: bool) -> dict[str, Any]:
+    # A receiver's URL may stand in it, with its query string.
+    is_secret = not shows_secrets and "?" in replay.wanted.get("where", "")
     return {
         "id": replay.pk,
         "state": replay.state,
-        "wanted": replay.wanted,
+        "wanted": replay.wanted | ({"where": MASK} if is_secret else {}),
         "rate": replay.rate,
         "count": replay.total,
         "bytes": replay.total_bytes,

@@ -185,6 +185,7 @@ def test_a_role_may_what_the_table_says(instance, owner, role):
 def test_somebody_who_may_only_look_is_told_no_secret_and_no_body_anywhere(instance, owner):
     (event,) = publish(instance)
     Event.objects.filter(pk=event.pk).update(body=bytes(event.body).replace(b"Ann 1", b"canary-record"))
+    replay = Api(owner).post("/replays", {"where": f"config.url='{instance.subscription.url}'"}).json()
     viewer = Api(UserFactory.create(organization=owner.organization, role=User.VIEWER)).through(instance)
     values = NOTHING | {
         "instance_id": str(instance.pk),
@@ -192,6 +193,7 @@ def test_somebody_who_may_only_look_is_told_no_secret_and_no_body_anywhere(insta
         "notification_id": str(event.pk),
         "subscription_id": str(instance.subscription.pk),
         "job_id": f"poll-{instance.pk}",
+        "replay_id": str(replay["id"]),
     }
     queries = {"topics[]": instance.topic, "where": "channel='webhook'", "hydrate": "true"}
     seen = ""
