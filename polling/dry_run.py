@@ -7,8 +7,7 @@ nothing is claimed, recorded or written down, and only the beginning is read of 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -94,10 +93,6 @@ class DryRun:
     """What such a failure leads to."""
     is_given_up: bool = False
     """Its time was up before everything was read, which says nothing about a poll."""
-
-    def counts(self) -> Mapping[str, int]:
-        """Rows by their outcome."""
-        return Counter(row.outcome for row in self.rows)
 
 
 def dry_run(cursor: PollCursor) -> DryRun:

@@ -30,7 +30,6 @@ class BulkQueryAdmin(OfOneOrganization):
     list_select_related = ("instance",)
     search_fields = ("=id", "=instance__id", "instance__name", "collection")
     ordering = ("-id",)
-    show_facets = admin.ShowFacets.NEVER
 
     def get_urls(self) -> list[URLPattern]:
         def own(pattern: str, view: Any) -> URLPattern:

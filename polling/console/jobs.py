@@ -31,7 +31,6 @@ class JobAdmin(OfOneOrganization):
     list_select_related = ("instance", "user")
     search_fields = ("name", "=instance__id", "instance__name")
     ordering = ("-id",)
-    show_facets = admin.ShowFacets.NEVER
 
     def get_urls(self) -> list[URLPattern]:
         own = [

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
@@ -51,7 +52,6 @@ class PollCursorAdmin(OfOneOrganization):
     ordering = ("instance_id", "resource")
     list_per_page = 25
     list_max_show_all = polling_live.MOST
-    show_facets = admin.ShowFacets.NEVER
     actions = ("poll_now",)
 
     def get_urls(self) -> list[URLPattern]:
@@ -122,10 +122,11 @@ class PollCursorAdmin(OfOneOrganization):
     @admin.action(description="Poll now", permissions=["operate"])
     def poll_now(self, request: HttpRequest, queryset: QuerySet[PollCursor]) -> None:
         chosen = list(queryset.select_related("instance"))
+        with transaction.atomic():  # one commit for all of them
+            for cursor in chosen:
+                if cursor.is_active:
+                    asked_poller.note(request, cursor, "asked for a poll")
         due = schedule.poll_now([cursor.pk for cursor in chosen])
-        for cursor in chosen:
-            if cursor.is_active:
-                asked_poller.note(request, cursor, "asked for a poll")
         doorbell.ring()
         if due:
             self.message_user(request, f"{due} resource(s) will be polled now.", messages.SUCCESS)

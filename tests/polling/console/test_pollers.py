@@ -119,6 +119,7 @@ def test_poll_now_makes_the_chosen_ones_due(client, owner, waiting):
 
     assert "1 resource(s) will be polled now." in page
     assert due() == [waiting.pk]
+    assert AuditEntry.objects.get().action == "asked for a poll"
 
 
 def test_poll_now_says_so_when_a_resource_is_stopped(client, owner, waiting):
