@@ -249,6 +249,7 @@ def tell_the_story(base_url: str, sandbox_url: str, receiver_url: str, key: str)
         "\nAn instance of your own takes the sandbox's\n"
         f"  baseUrl {sandbox['baseUrl']}   company {sandbox['company']}\n"
         f"  public.key {sandbox['publicKey']}   private.key {sandbox['privateKey']}\n"
+        "(of connectwisehd: server URL, user name and password),\n"
         f"and a receiver that prints what it gets to {environment.var_dir() / 'logs' / 'receiver.log'}:\n"
         f"  event.notification.callback.url {receiver_url}/callback   event.notification.signature.key {key}\n"
         f"\nConsole: {base_url}/console/   login {LOGIN}   password {password}"

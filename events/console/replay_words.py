@@ -14,7 +14,7 @@ from events.replays import GOING_ON
 from instances.console import moments
 
 STATUSES = {
-    where.QUEUED: ("Queued", "kept until somebody asks for them"),
+    where.QUEUED: ("Queued", "kept until their receiver is back, or somebody asks for them"),
     where.ABANDONED: ("Abandoned", "somebody told us to stop"),
     where.RETRY: ("Being retried", "failed so far, and tried again by themselves; a replay begins them at once"),
     where.DELIVERED: ("Delivered", "their receivers get them once more"),

@@ -59,7 +59,7 @@ ELEMENT = Element(
             key="helpdesk.connectwise.server.url",
             label="Server URL",
             description="The address of your ConnectWise, such as https://api-na.myconnectwise.net. "
-            "What stands behind the host is passed over.",
+            "What follows the host is ignored.",
             type="TEXTFIELD_1000",
             required=True,
             identifies_account=True,
