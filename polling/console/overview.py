@@ -63,7 +63,7 @@ def polling_facts(instance: Instance) -> Iterator[Fact]:
 @overview.consequences
 def of_polling(instance: Instance, stop: Stop) -> Iterator[str]:
     if stop == "switch off":
-        yield "Changes from now on are not told, also not later."
+        yield "Changes from now on are not reported, not even later."
     elif stop == "disable":
         if instance.is_events_enabled:
             said = "Nothing is noticed meanwhile. When it is enabled again, polls go on from where they stand"
