@@ -67,7 +67,7 @@ def test_switching_off_says_what_waits(console, owner):
     answer = switch(console, instance, "false")
 
     assert "1 pending delivery waits until it is on again." in answer
-    assert "Changes from now on are not told" in answer
+    assert "Changes from now on are not reported" in answer
 
 
 def test_switch_that_stands_there_already_asks_nobody_and_notes_nothing(console, owner):
