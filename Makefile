@@ -2,18 +2,19 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Three suit two cores, as journeys mostly wait; each brings its own PostgreSQL and Valkey.
-TEST_WORKERS ?= 3
+# Four suit two cores, as journeys mostly wait; each brings its own PostgreSQL and Valkey.
+TEST_WORKERS ?= 4
 # Every process would compile all that it imports again and again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up test check bench requirements migrations openapi clean
+.PHONY: help setup demo up test pages check bench requirements migrations openapi clean
 
 help:
 	@echo "make demo           the whole system on real traffic (ARGS=--once ends when every event arrived)"
 	@echo "make up             the same stack without the sandbox, for use"
 	@echo "make test           all tests, on real PostgreSQL and Valkey (ARGS='-k name' picks)"
+	@echo "make pages          every page of the console in a browser: axe, phone width, hostile text"
 	@echo "make check          lint, format, types, migrations, the API's document"
 	@echo "make openapi        write docs/openapi.json from what the views say"
 	@echo "make bench          speed, as ratios against the floor and the naive way"
@@ -35,6 +36,9 @@ up: setup
 
 test: setup
 	$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadscope $(ARGS)
+
+pages: setup
+	EVERY_PAGE=1 $(BIN)/python -m pytest tests/journeys/browser/test_every_page.py $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .

@@ -1,4 +1,7 @@
-"""A pytest plugin: journeys run first, one after the other on one stack. They are the longest, and mostly wait."""
+"""A pytest plugin: journeys run first, as they are the longest and mostly wait.
+
+Those with a browser are one after the other on one stack, and the others on another, which they kill parts of.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,21 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-JOURNEYS = "tests/journeys/"
+JOURNEYS, WITH_BROWSER = "tests/journeys/", "tests/journeys/browser/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    items.sort(key=lambda item: not item.nodeid.startswith(JOURNEYS))
+    items.sort(key=lambda item: (not item.nodeid.startswith(JOURNEYS), item.nodeid.startswith(WITH_BROWSER)))
 
 
 class _ByModule(LoadScopeScheduling):
-    """Tests of a module go to one process, and so do all journeys: a second stack would cost more than it saves."""
+    """Tests of a module go to one process, and so do all journeys on one stack."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return JOURNEYS if nodeid.startswith(JOURNEYS) else str(super()._split_scope(nodeid))
+        for together in (WITH_BROWSER, JOURNEYS):
+            if nodeid.startswith(together):
+                return together
+        return str(super()._split_scope(nodeid))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:

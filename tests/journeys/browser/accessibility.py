@@ -11,18 +11,18 @@ DARK, LIGHT = (f"document.documentElement.classList.{change}('dark')" for change
 RUN = "([page, options]) => axe.run(page, options).then(found => found.violations)"
 
 
-def findings(page: Page, *, is_frame_known: bool = False) -> list[str]:
-    """What is serious or critical, in light and in dark. The frame around all pages is looked at unless it is known."""
+def findings(page: Page, *, is_dark: bool = False, is_frame_known: bool = False) -> list[str]:
+    """What is serious or critical, in one of the themes. The frame around all pages is looked at unless it is known."""
     left_out = [["#nav-sidebar"]] if is_frame_known else []
     page.evaluate(AXE_SCRIPT)
-    found = [("light", one) for one in page.evaluate(RUN, [{"exclude": left_out}, ASKED])]
-    page.evaluate(DARK)
-    colours = ASKED | {"runOnly": ["color-contrast"]}
-    found += [("dark", one) for one in page.evaluate(RUN, [{"exclude": left_out}, colours])]
+    if is_dark:
+        page.evaluate(DARK)
+    found = page.evaluate(RUN, [{"exclude": left_out}, ASKED])
     page.evaluate(LIGHT)
     return [
-        f"{theme}: {one['id']} ({one['help']}) at {node['target']}: {node['html'][:200]}: {node['failureSummary']}"
-        for theme, one in found
+        f"{'dark' if is_dark else 'light'}: {one['id']} ({one['help']}) at {node['target']}: {node['html'][:200]}: "
+        f"{node['failureSummary']}"
+        for one in found
         if one["impact"] in GRAVE
         for node in one["nodes"][:5]
     ]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,16 @@ PASSWORD = "p4ss-word-x"
 OWNER, OPERATOR, VIEWER = "journeys@example.com", "operator@example.com", "viewer@example.com"
 
 Visit = Callable[..., Visitor]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The walk over every page takes a minute, and `make pages` takes it; the stories look at the main pages."""
+    if os.environ.get("EVERY_PAGE"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("every_page")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="package")

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from connectors.sandbox import Sandbox
+from tests.journeys.browser.accessibility import findings
 from tests.journeys.browser.visitor import DESK, PHONE, Visitor
 
 pytestmark = pytest.mark.stack
@@ -67,6 +68,7 @@ def test_account_manager_connects_an_account_and_finds_out_why_an_event_did_not_
     element = element_of(sandbox)
     visitor = visit(width=width)
     page = visitor.page
+    is_dark = width == DESK
     connect(visitor, element, sandbox)
 
     page.get_by_role("switch", name="Events Enabled").check()
@@ -76,6 +78,7 @@ def test_account_manager_connects_an_account_and_finds_out_why_an_event_did_not_
         fill(visitor, "Event poller refresh interval (mins)", "0.005")
     expect(page.locator("#request-text")).to_contain_text('"name": "Acme PSA"')
     expect(page.locator("#request-text")).not_to_contain_text(sandbox.private_key)
+    assert findings(page, is_dark=is_dark) == []
     visitor.click("Create Instance")
     callback_url = field(visitor, "Event Notification Callback URL")
     expect(callback_url).to_be_focused()
@@ -84,6 +87,8 @@ def test_account_manager_connects_an_account_and_finds_out_why_an_event_did_not_
     visitor.click("Create Instance")
 
     visitor.sees("What now?")
+    assert findings(page, is_dark=is_dark) == []
+    assert visitor.fits()
     page.get_by_role("link", name="Watch events").click()
     visitor.sees("No events yet")
     sandbox.contacts.edit(7, title="CTO")
@@ -93,11 +98,15 @@ def test_account_manager_connects_an_account_and_finds_out_why_an_event_did_not_
     sandbox.contacts.edit(8, title="CFO")
     waiting = page.get_by_role("row").filter(has_text="contacts 8")
     expect(waiting).to_contain_text("0 of 1")
+    assert findings(page, is_dark=is_dark) == []
+    assert visitor.fits()
     waiting.get_by_role("link").first.click()
     visitor.sees("HTTP 503")
     page.get_by_text("Request and answer").first.click()
     visitor.sees("down for the afternoon")
     visitor.sees("Retries")
+    assert findings(page, is_dark=is_dark) == []
+    assert visitor.fits()
 
     receiver.behave_well()
     visitor.click("Redeliver")

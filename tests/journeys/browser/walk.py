@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 from playwright.sync_api import Page
 
-AREAS = ("instances/", "events/", "polling/", "")
-"""Where pages lie below the console; the last one is whatever lies in none of the others."""
 LINKS = "[...document.querySelectorAll('a[href]:not([download]):not([target=_blank])')].map(link => link.href)"
 
 
@@ -21,26 +19,23 @@ def shape_of(url: str) -> str:
     return path + ("?" + "&".join(named) if named else "")
 
 
-def area_of(url: str, *, console: str) -> str:
-    return next(area for area in AREAS if url.removeprefix(console).startswith(area))
-
-
-def pages(page: Page, *, console: str, area: str | None = None) -> Iterator[str]:
-    """Opens one page of every shape that links of these pages lead to, beginning at home, and gives its shape.
-
-    With `area`, only those that lie there.
-    """
+def pages(page: Page, *, console: str) -> Iterator[str]:
+    """Opens one page of every shape that links of these pages lead to, beginning at home, and gives its shape."""
     waiting, known = [console], {shape_of(console)}
     while waiting:
         answer = page.goto(waiting.pop(0))
         assert answer is not None
         assert answer.status == 200, f"a link leads to {page.url}, which is answered {answer.status}"
         links = page.evaluate(LINKS)
-        if area in (None, area_of(page.url, console=console)):
-            yield shape_of(page.url)
-        for url in links:
-            if not url.startswith(console) or "/logout/" in url:
-                continue
-            if (shape := shape_of(url)) not in known and area in (None, area_of(url, console=console)):
-                known.add(shape)
-                waiting.append(url.partition("#")[0])
+        yield shape_of(page.url)
+        waiting += new_links(links, console=console, known=known)
+
+
+def new_links(links: Iterable[str], *, console: str, known: set[str]) -> list[str]:
+    """One link to each kind of page that is not known yet; `known` then knows it."""
+    found = []
+    for url in links:
+        if url.startswith(console) and "/logout/" not in url and (shape := shape_of(url)) not in known:
+            known.add(shape)
+            found.append(url.partition("#")[0])
+    return found
