@@ -21,6 +21,9 @@ from instances.models import Instance
 _CHECKBOX = checkbox.render(ACTION_CHECKBOX_NAME, "{}")
 """Rendered once: a widget's template for each row takes longer than the row."""
 
+_WHOSE = ("instance", "of_instance")
+"""Columns that say whose instance a row is of: the column itself, and a link in its place."""
+
 
 class OfOneOrganization(ModelAdmin):
     """Shows people what belongs to their organization, and everything to superusers. Read-only unless it says more.
@@ -93,7 +96,7 @@ class OfOneOrganization(ModelAdmin):
         """On a tab of an instance, every row is of that instance."""
         shown = super().get_list_display(request)
         is_tab = bool(self.instance_lookup) and self.instance_lookup in request.GET
-        return [name for name in shown if name != "instance"] if is_tab else shown
+        return [name for name in shown if name not in _WHOSE] if is_tab else shown
 
     @admin.display(description=ModelAdmin.action_checkbox.short_description)
     def action_checkbox(self, obj: Model) -> SafeString:

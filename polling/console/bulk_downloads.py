@@ -38,10 +38,6 @@ class BulkQueryAdmin(OfOneOrganization):
 
         return [own("cancel", bulk_pages.cancel), own("download", bulk_pages.download), *super().get_urls()]
 
-    def get_list_display(self, request: HttpRequest) -> Any:
-        shown = super().get_list_display(request)
-        return [name for name in shown if name != "of_instance"] if self.instance_lookup in request.GET else shown
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -72,10 +72,8 @@ class PollCursorAdmin(OfOneOrganization):
         return super().get_queryset(request).only(*_COLUMNS)
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        left_out = set() if self.has_operate_permission(request) else {"now"}
-        if self.instance_lookup in request.GET:
-            left_out.add("of_instance")
-        return [name for name in super().get_list_display(request) if name not in left_out]
+        shown = super().get_list_display(request)
+        return shown if self.has_operate_permission(request) else [name for name in shown if name != "now"]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

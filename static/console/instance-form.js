@@ -319,6 +319,8 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const asked = event.detail.requestConfig?.elt ?? event.detail.elt;
   markInvalid();
   if (asked.id === "instance-form" && document.querySelector("#form-report [data-problems]")) focusFirstProblem();
+  // The buttons that stay at the foot of the window would lie over the answer.
+  if (asked.id === "instance-form-try") byId("try-outcome").scrollIntoView({ block: "center" });
 });
 
 function tell(asking, text) {
