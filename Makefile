@@ -2,8 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# Four suit two cores, as journeys mostly wait; each brings its own PostgreSQL and Valkey.
-TEST_WORKERS ?= 4
+# Three suit two cores, as journeys mostly wait; each brings its own PostgreSQL and Valkey.
+TEST_WORKERS ?= 3
 # Every process would compile all that it imports again and again.
 unexport PYTHONDONTWRITEBYTECODE
 

@@ -17,7 +17,7 @@ from tests.api_client import Api
 from tests.factories import UserFactory
 
 # Enough to find in a few runs what is wrong at all; every run draws others. Where more are due, the test says so.
-hypothesis.settings.register_profile("suite", max_examples=40)
+hypothesis.settings.register_profile("suite", max_examples=25)
 hypothesis.settings.load_profile("suite")
 
 

@@ -111,4 +111,5 @@ def test_account_manager_connects_an_account_and_finds_out_why_an_event_did_not_
     receiver.behave_well()
     visitor.click("Redeliver")
     expect(page.locator("#stories .console-badge", has_text="delivered").first).to_be_visible()
-    assert len(receiver.accepted) == 2
+    # A retry by itself may have been quicker than the click: then the same notification came twice.
+    assert len({one.raw_body for one in receiver.accepted}) == 2
