@@ -30,6 +30,11 @@ class BulkQueryAdmin(OfOneOrganization):
     list_select_related = ("instance",)
     search_fields = ("=id", "=instance__id", "instance__name", "collection")
     ordering = ("-id",)
+    empty_title = "No bulk downloads"
+    empty_text = "Clients begin one with POST /bulk/query; it shows here while its result is kept."
+
+    class Media:
+        css = {"all": ["console/polling.css"]}
 
     def get_urls(self) -> list[URLPattern]:
         def own(pattern: str, view: Any) -> URLPattern:

@@ -31,6 +31,13 @@ class JobAdmin(OfOneOrganization):
     list_select_related = ("instance", "user")
     search_fields = ("name", "=instance__id", "instance__name")
     ordering = ("-id",)
+    empty_title = "No jobs"
+    empty_text = (
+        "A job calls the hub of an instance at the times of a cron expression; clients make them with POST /jobs."
+    )
+
+    class Media:
+        css = {"all": ["console/polling.css"]}
 
     def get_urls(self) -> list[URLPattern]:
         own = [
